@@ -1,0 +1,66 @@
+# Finds LLVM and MLIR, takes over their build rules, and defines the helpers
+# that every target of the project uses.
+
+# The version file of MLIR wants major.minor: this is the one pin.
+find_package(MLIR 22.1 REQUIRED CONFIG)
+message(STATUS "linattn: MLIR ${MLIR_PACKAGE_VERSION} in ${MLIR_DIR}")
+message(STATUS "linattn: LLVM tools in ${LLVM_TOOLS_BINARY_DIR}")
+
+set(LLVM_RUNTIME_OUTPUT_INTDIR ${PROJECT_BINARY_DIR}/bin)
+set(LLVM_LIBRARY_OUTPUT_INTDIR ${PROJECT_BINARY_DIR}/lib)
+set(MLIR_BINARY_DIR ${PROJECT_BINARY_DIR})
+list(APPEND CMAKE_MODULE_PATH "${MLIR_CMAKE_DIR}" "${LLVM_CMAKE_DIR}")
+
+# One shared libMLIR for every tool and plugin: MLIRConfig.cmake leaves this
+# off, which would link a second copy of MLIR into each of them.
+set(MLIR_LINK_MLIR_DYLIB ON)
+
+find_program(LLVM_EXTERNAL_LIT NAMES llvm-lit lit NAMES_PER_DIR
+  HINTS ${LLVM_TOOLS_BINARY_DIR})
+set(LLVM_LIT_ARGS "-sv" CACHE STRING "Arguments that lit is called with")
+
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+separate_arguments(LLVM_DEFINITIONS_LIST NATIVE_COMMAND ${LLVM_DEFINITIONS})
+add_definitions(${LLVM_DEFINITIONS_LIST})
+include(HandleLLVMOptions)
+
+if(LINATTN_ENABLE_WERROR)
+  add_compile_options(-Wall -Wextra -Werror -Wno-unused-parameter)
+endif()
+
+# Precompiles the MLIR headers for `target`: parsing them is most of the time
+# that one file takes to compile.
+function(linattn_precompile target)
+  if(NOT LINATTN_ENABLE_PCH)
+    return()
+  endif()
+  if(TARGET obj.${target})
+    set(target obj.${target})
+  endif()
+  # Built once, in the first library, and reused by all others.
+  get_property(owner GLOBAL PROPERTY LINATTN_PCH_OWNER)
+  if(owner)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  else()
+    set_property(GLOBAL PROPERTY LINATTN_PCH_OWNER ${target})
+    target_precompile_headers(${target} PRIVATE
+      ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+  endif()
+endfunction()
+
+# add_linattn_library(name sources... [DEPENDS ...] [LINK_LIBS ...] [MLIR_LIBS ...])
+#
+# A library of the project: LINK_LIBS are the project's own libraries,
+# MLIR_LIBS those that libMLIR.so holds.
+function(add_linattn_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK_LIBS;MLIR_LIBS" ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY LINATTN_LIBS ${name})
+  add_mlir_library(${name} ${ARG_UNPARSED_ARGUMENTS}
+    EXCLUDE_FROM_LIBMLIR DISABLE_INSTALL
+    DEPENDS ${ARG_DEPENDS}
+    LINK_LIBS PUBLIC ${ARG_LINK_LIBS})
+  mlir_target_link_libraries(${name} PUBLIC MLIRIR ${ARG_MLIR_LIBS})
+  linattn_precompile(${name})
+endfunction()

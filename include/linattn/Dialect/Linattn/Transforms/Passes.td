@@ -1,0 +1,105 @@
+//===- Passes.td - passes on the linattn dialect -----------*- tablegen -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_DIALECT_LINATTN_TRANSFORMS_PASSES_TD
+#define LINATTN_DIALECT_LINATTN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LinattnSetSchedule
+    : InterfacePass<"linattn-set-schedule", "mlir::FunctionOpInterface"> {
+  let summary = "Choose how each op is cut into chunks";
+  let description = [{
+    Puts a `#linattn.schedule` on every `linattn.attention` and `linattn.state`
+    that has none. The chunk is chosen by decay class, head sizes and, where it
+    is static, sequence length; the options override the choice. A remark says
+    what was chosen.
+
+    Before:
+
+    ```mlir
+    %o = linattn.attention ins(%q, %k, %v : ...) outs(%i : ...) -> ...
+    ```
+
+    After `linattn-set-schedule{chunk=64 sub-chunk=16}`:
+
+    ```mlir
+    %o = linattn.attention ins(%q, %k, %v : ...) outs(%i : ...)
+        {schedule = #linattn.schedule<chunk = 64, sub_chunk = 16, head_align = 16>}
+        -> ...
+    ```
+  }];
+  let options = [
+    Option<"chunk", "chunk", "int64_t", /*default=*/"0",
+           "Tokens per chunk; 0 lets the pass choose">,
+    Option<"subChunk", "sub-chunk", "int64_t", /*default=*/"0",
+           "Tokens per row block inside a chunk; 0 lets the pass choose">,
+    Option<"headAlign", "head-align", "int64_t", /*default=*/"16",
+           "Head sizes are padded, inside a tile, to a multiple of this">,
+  ];
+  let dependentDialects = ["mlir::linattn::LinattnDialect"];
+}
+
+def LinattnToRecurrence
+    : InterfacePass<"linattn-to-recurrence", "mlir::FunctionOpInterface"> {
+  let summary = "Lower named ops to a loop over tokens";
+  let description = [{
+    Turns `linattn.attention`, `linattn.state` and `linattn.step` on tensors
+    into the recurrence that defines them: an `scf.forall` over sequences and
+    heads, and in it an `scf.for` over tokens that carries the state. The
+    executable reference for every other lowering, and the way a step runs.
+  }];
+  let options = [
+    Option<"stepsOnly", "steps-only", "bool", /*default=*/"false",
+           "Lower only `linattn.step`">,
+  ];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::cf::ControlFlowDialect", "mlir::linalg::LinalgDialect",
+    "mlir::math::MathDialect", "mlir::scf::SCFDialect",
+    "mlir::tensor::TensorDialect"];
+}
+
+def LinattnToBlocks
+    : InterfacePass<"linattn-to-blocks", "mlir::FunctionOpInterface"> {
+  let summary = "Cut named ops into chunks of block ops";
+  let description = [{
+    Turns `linattn.attention` and `linattn.state` on tensors into an
+    `scf.forall` over sequences and heads, and in it an `scf.for` over chunks
+    that carries the state through `linattn.inter`, `linattn.block_state` and
+    `linattn.intra` on static tiles. The last chunk is not peeled: its tiles
+    have a valid length, and the rows behind it are neutral. With offsets,
+    chunks never straddle the boundary of a sequence, and a `cf.assert` checks
+    the offsets. An op without a schedule is an error.
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::cf::ControlFlowDialect", "mlir::linalg::LinalgDialect",
+    "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect"];
+}
+
+def LinattnDecomposeBlocks
+    : InterfacePass<"linattn-decompose-blocks", "mlir::FunctionOpInterface"> {
+  let summary = "Decompose block ops into contractions and maps";
+  let description = [{
+    Turns `linattn.inter`, `linattn.block_state` and `linattn.intra` on tensors
+    into linalg contractions and elementwise maps on static tiles: the normal
+    form, see `docs/NormalForm.md`.
+
+    A uniform decay becomes row factors on accumulators and a mask on the
+    intra-chunk weights. A decay per channel becomes factors on the operands,
+    if a run-time guard finds every exponent of the chunk small enough, and
+    running products over the tokens of the chunk otherwise.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+    "mlir::math::MathDialect", "mlir::scf::SCFDialect",
+    "mlir::tensor::TensorDialect"];
+}
+
+#endif // LINATTN_DIALECT_LINATTN_TRANSFORMS_PASSES_TD

@@ -1,0 +1,31 @@
+//===- SetSchedule.cpp - choose how each op is cut into chunks ------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Linattn/Transforms/Passes.h"
+
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace mlir {
+namespace linattn {
+#define GEN_PASS_DEF_LINATTNSETSCHEDULE
+#include "linattn/Dialect/Linattn/Transforms/Passes.h.inc"
+} // namespace linattn
+} // namespace mlir
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+namespace {
+struct SetSchedule : linattn::impl::LinattnSetScheduleBase<SetSchedule> {
+  using Base::Base;
+
+  void runOnOperation() override {}
+};
+} // namespace

@@ -1,0 +1,20 @@
+//===- InitAll.cpp - registers everything for the tools -------------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "linattn/InitAll.h"
+
+#include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Linattn/Transforms/Passes.h"
+
+using namespace mlir;
+
+void linattn::registerAllDialects(DialectRegistry &registry) {
+  registry.insert<LinattnDialect>();
+}
+
+void linattn::registerAllPasses() { registerLinattnTransformsPasses(); }
