@@ -50,13 +50,16 @@ function(linattn_precompile target)
   endif()
 endfunction()
 
-# add_linattn_library(name sources... [DEPENDS ...] [LINK_LIBS ...] [MLIR_LIBS ...])
+# add_linattn_library(name sources... [TEST_ONLY] [DEPENDS ...] [LINK_LIBS ...]
+#                     [MLIR_LIBS ...])
 #
 # A library of the project: LINK_LIBS are the project's own libraries,
-# MLIR_LIBS those that libMLIR.so holds.
+# MLIR_LIBS those that libMLIR.so holds. A TEST_ONLY library is not installed.
 function(add_linattn_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK_LIBS;MLIR_LIBS" ${ARGN})
-  set_property(GLOBAL APPEND PROPERTY LINATTN_LIBS ${name})
+  cmake_parse_arguments(ARG "TEST_ONLY" "" "DEPENDS;LINK_LIBS;MLIR_LIBS" ${ARGN})
+  if(NOT ARG_TEST_ONLY)
+    set_property(GLOBAL APPEND PROPERTY LINATTN_LIBS ${name})
+  endif()
   add_mlir_library(${name} ${ARG_UNPARSED_ARGUMENTS}
     EXCLUDE_FROM_LIBMLIR DISABLE_INSTALL
     DEPENDS ${ARG_DEPENDS}

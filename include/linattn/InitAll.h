@@ -20,6 +20,9 @@ void registerAllDialects(DialectRegistry &registry);
 /// Registers every pass and pipeline of the project.
 void registerAllPasses();
 
+/// What a tool prints when it crashes.
+const char *getBugReportMessage();
+
 } // namespace linattn
 } // namespace mlir
 

@@ -18,3 +18,8 @@ void linattn::registerAllDialects(DialectRegistry &registry) {
 }
 
 void linattn::registerAllPasses() { registerLinattnTransformsPasses(); }
+
+const char *linattn::getBugReportMessage() {
+  return "PLEASE report this crash to the linattn project, with the input, the "
+         "command line and the stack dump below.\n";
+}
