@@ -94,14 +94,13 @@ struct DecayInfo {
 };
 } // namespace
 
-template <typename OpTy>
-static DecayInfo getDecayInfoOf(OpTy op, Side side) {
+template <typename OpTy> static DecayInfo getDecayInfoOf(OpTy op, Side side) {
   DecayInfo info;
   info.decay = side == Side::Key ? op.getKeyDecay() : op.getValueDecay();
   if constexpr (!std::is_same_v<OpTy, AttentionOp> &&
                 !std::is_same_v<OpTy, StateOp>)
-    info.className = side == Side::Key ? op.getKeyDecayClass()
-                                       : op.getValueDecayClass();
+    info.className =
+        side == Side::Key ? op.getKeyDecayClass() : op.getValueDecayClass();
   return info;
 }
 
@@ -122,6 +121,24 @@ const DecayClass *mlir::linattn::getKeyDecayClass(Operation *op) {
 
 const DecayClass *mlir::linattn::getValueDecayClass(Operation *op) {
   return getDecayClass(op, Side::Value);
+}
+
+StringAttr mlir::linattn::getTileDecayClassName(const DecayClass *decayClass,
+                                                MLIRContext *context) {
+  if (!decayClass)
+    return {};
+  auto getTileRank = [](const DecayClass &candidate) {
+    return getDecayRoles(candidate, Side::Key, DimRole::Token).size();
+  };
+  auto *dialect = context->getLoadedDialect<LinattnDialect>();
+  for (const std::unique_ptr<DecayClass> &candidate :
+       dialect->getDecayClasses()) {
+    if (candidate.get() == decayClass)
+      return {};
+    if (getTileRank(*candidate) == getTileRank(*decayClass))
+      break;
+  }
+  return StringAttr::get(context, decayClass->getName());
 }
 
 /// Roles of a decay operand of `op`, in the order of its type.
@@ -318,8 +335,8 @@ Roles InterOp::getDimRoles(unsigned operandNumber) {
 }
 
 StringRef InterOp::getOperandName(unsigned operandNumber) {
-  static constexpr StringLiteral names[] = {
-      "query", "state", "key_decay", "value_decay", "valid", "output"};
+  static constexpr StringLiteral names[] = {"query",       "state", "key_decay",
+                                            "value_decay", "valid", "output"};
   return names[findOperandGroup(*this, operandNumber).first];
 }
 
@@ -344,8 +361,8 @@ Roles BlockStateOp::getDimRoles(unsigned operandNumber) {
 }
 
 StringRef BlockStateOp::getOperandName(unsigned operandNumber) {
-  static constexpr StringLiteral names[] = {
-      "key", "value", "key_decay", "value_decay", "valid", "state"};
+  static constexpr StringLiteral names[] = {"key",         "value", "key_decay",
+                                            "value_decay", "valid", "state"};
   return names[findOperandGroup(*this, operandNumber).first];
 }
 
@@ -389,8 +406,8 @@ static std::string describeShape(ArrayRef<DimRole> roles) {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << '[';
-  llvm::interleaveComma(
-      roles, os, [&](DimRole role) { os << stringifyDimRole(role); });
+  llvm::interleaveComma(roles, os,
+                        [&](DimRole role) { os << stringifyDimRole(role); });
   os << ']';
   return text;
 }
@@ -404,7 +421,8 @@ static LogicalResult verifyDecayClass(Operation *op, Side side) {
   InFlightDiagnostic diag = op->emitOpError() << "expects `" << name << "` ";
   if (info.className)
     diag << "of class '" << *info.className << "' ";
-  diag << "to have the shape of a decay class, but got " << info.decay.getType();
+  diag << "to have the shape of a decay class, but got "
+       << info.decay.getType();
   auto *dialect = cast<LinattnDialect>(op->getDialect());
   Diagnostic &note = diag.attachNote() << "the classes are";
   llvm::interleave(
@@ -531,8 +549,8 @@ static LogicalResult verifyComputeOp(Operation *op, unsigned minOutputs,
   // linattn_c8
   if (hasOffsets) {
     if (Source *batch = find(DimRole::Batch); batch && batch->size != 1)
-      return op->emitOpError() << "expects a batch of 1 with `offsets`, but got "
-                               << batch->size;
+      return op->emitOpError()
+             << "expects a batch of 1 with `offsets`, but got " << batch->size;
     Source *boundaries = find(DimRole::Boundary);
     Source *sequences = find(DimRole::Sequence);
     if (boundaries && boundaries->size < 1)
@@ -542,8 +560,8 @@ static LogicalResult verifyComputeOp(Operation *op, unsigned minOutputs,
     if (boundaries && sequences && boundaries->size != sequences->size + 1)
       return op->emitOpError()
              << "expects `offsets` to have " << sequences->size + 1
-             << " boundaries for " << sequences->size
-             << " sequences, but got " << boundaries->size;
+             << " boundaries for " << sequences->size << " sequences, but got "
+             << boundaries->size;
   }
 
   // linattn_c9
@@ -551,9 +569,9 @@ static LogicalResult verifyComputeOp(Operation *op, unsigned minOutputs,
     StringRef name = roleOp.getOperandName(operand.getOperandNumber());
     if ((name == "final_state" || name == "state") &&
         !getElementTypeOrSelf(operand.get()).isF32())
-      return op->emitOpError() << "expects `" << name
-                               << "` to have f32 elements, but got "
-                               << operand.get().getType();
+      return op->emitOpError()
+             << "expects `" << name << "` to have f32 elements, but got "
+             << operand.get().getType();
   }
   return success();
 }
@@ -633,8 +651,8 @@ static void getComputeOpEffects(
   }
 }
 
-using Effects = SmallVectorImpl<
-    SideEffects::EffectInstance<MemoryEffects::Effect>>;
+using Effects =
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
 
 void AttentionOp::getEffects(Effects &effects) {
   getComputeOpEffects(*this, effects, [](unsigned) { return false; });
@@ -643,7 +661,8 @@ void StateOp::getEffects(Effects &effects) {
   getComputeOpEffects(*this, effects, [](unsigned) { return false; });
 }
 void StepOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned output) { return output == 1; });
+  getComputeOpEffects(*this, effects,
+                      [](unsigned output) { return output == 1; });
 }
 void InterOp::getEffects(Effects &effects) {
   getComputeOpEffects(*this, effects, [](unsigned) { return true; });

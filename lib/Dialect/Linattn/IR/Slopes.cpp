@@ -29,8 +29,7 @@ double mlir::linattn::computeSlope(SlopeFamily family, int64_t head,
                                    int64_t numLayers) {
   // The released code divides by zero for one layer; here the factor is 1.
   double factor =
-      numLayers == 1 ? 1.0
-                     : 1.0 - double(layer) / double(numLayers - 1) + 1e-5;
+      numLayers == 1 ? 1.0 : 1.0 - double(layer) / double(numLayers - 1) + 1e-5;
   switch (family) {
   case SlopeFamily::Paper:
     return -8.0 * double(head) / double(numHeads) *
@@ -39,8 +38,7 @@ double mlir::linattn::computeSlope(SlopeFamily family, int64_t head,
     return -computeAlibiSlope(head, numHeads) * factor;
   case SlopeFamily::Xmixers: {
     // Horizons from 2 to 256 tokens, geometric over the heads.
-    double position =
-        numHeads == 1 ? 0.0 : double(head) / double(numHeads - 1);
+    double position = numHeads == 1 ? 0.0 : double(head) / double(numHeads - 1);
     double horizon = 2.0 * std::pow(128.0, position);
     return -factor / horizon;
   }
@@ -71,7 +69,7 @@ OpFoldResult SlopesOp::fold(FoldAdaptor) {
   int64_t numHeads = type.getDimSize(0);
   SmallVector<float> values;
   for (int64_t head = 0; head < numHeads; ++head)
-    values.push_back(computeSlope(getFamily(), head, numHeads, getLayer(),
-                                  getNumLayers()));
+    values.push_back(
+        computeSlope(getFamily(), head, numHeads, getLayer(), getNumLayers()));
   return DenseElementsAttr::get(type, ArrayRef<float>(values));
 }

@@ -10,7 +10,7 @@
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 
 #include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
+#include <numeric>
 
 namespace mlir {
 namespace linattn {
@@ -22,10 +22,57 @@ namespace linattn {
 using namespace mlir;
 using namespace mlir::linattn;
 
+/// Tokens per chunk and per row block of a chunk.
+///
+/// The work per token is 2 C (Dk + Dv) inside a chunk, of which the row blocks
+/// skip almost half, and 4 Dk Dv between chunks: a smaller chunk does less
+/// work, a larger one keeps the contractions efficient. A decay per channel
+/// also bounds the chunk: its fast path needs the log-decay of a chunk to stay
+/// within the range of f32, and gates of about -1 per token are common.
+static std::pair<int64_t, int64_t> chooseChunk(Operation *op) {
+  for (const DecayClass *decayClass :
+       {getKeyDecayClass(op), getValueDecayClass(op)})
+    if (decayClass && !decayClass->isUniform())
+      return {32, 16};
+  return {64, 16};
+}
+
 namespace {
 struct SetSchedule : linattn::impl::LinattnSetScheduleBase<SetSchedule> {
   using Base::Base;
 
-  void runOnOperation() override {}
+  void runOnOperation() override {
+    WalkResult result = getOperation()->walk([&](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        return setSchedule(attention);
+      if (auto state = dyn_cast<StateOp>(op))
+        return setSchedule(state);
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+private:
+  template <typename OpTy> WalkResult setSchedule(OpTy op) {
+    if (op.getSchedule())
+      return WalkResult::advance();
+    auto [chosenChunk, chosenSubChunk] = chooseChunk(op);
+    int64_t tokens = chunk == 0 ? chosenChunk : int64_t(chunk);
+    int64_t rows =
+        subChunk == 0 ? std::gcd(chosenSubChunk, tokens) : int64_t(subChunk);
+    auto schedule = ScheduleAttr::getChecked(
+        [&] { return op.emitOpError() << "cannot be given a schedule: "; },
+        &getContext(), tokens, rows, int64_t(headAlign));
+    if (!schedule)
+      return WalkResult::interrupt();
+    op.setScheduleAttr(schedule);
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("Schedule")
+                                    .category(getArgument())
+                                    .function(op->getName().getStringRef()))
+        << remark::metric("chunk", tokens) << remark::metric("sub_chunk", rows)
+        << remark::metric("head_align", int64_t(headAlign));
+    return WalkResult::advance();
+  }
 };
 } // namespace

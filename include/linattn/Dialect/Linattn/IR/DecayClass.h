@@ -55,8 +55,8 @@ public:
                             Value valid, int64_t chunk) const = 0;
 
   /// The log-decay of the whole chunk, G_C: [] or [D].
-  virtual Value buildTotal(OpBuilder &b, Location loc, Value decay,
-                           Value valid, int64_t chunk) const = 0;
+  virtual Value buildTotal(OpBuilder &b, Location loc, Value decay, Value valid,
+                           int64_t chunk) const = 0;
 
   /// Uniform classes only: the log-decay from token j to token i, G_i - G_j,
   /// as a [C, C] tile that is meaningful where j <= i.

@@ -41,6 +41,11 @@ namespace linattn {
 const DecayClass *getKeyDecayClass(Operation *op);
 const DecayClass *getValueDecayClass(Operation *op);
 
+/// The name that a block op must give to the class of a tile, or null if the
+/// rank of the tile tells it (or there is no decay).
+StringAttr getTileDecayClassName(const DecayClass *decayClass,
+                                 MLIRContext *context);
+
 /// The log-decay of one head by a slope family, computed in f64. `head` counts
 /// from 0 to `numHeads` - 1, `layer` from 0 to `numLayers` - 1.
 double computeSlope(SlopeFamily family, int64_t head, int64_t numHeads,

@@ -11,8 +11,7 @@
 
 include "mlir/Pass/PassBase.td"
 
-def LinattnSetSchedule
-    : InterfacePass<"linattn-set-schedule", "mlir::FunctionOpInterface"> {
+def LinattnSetSchedule : Pass<"linattn-set-schedule"> {
   let summary = "Choose how each op is cut into chunks";
   let description = [{
     Puts a `#linattn.schedule` on every `linattn.attention` and `linattn.state`
@@ -45,8 +44,7 @@ def LinattnSetSchedule
   let dependentDialects = ["mlir::linattn::LinattnDialect"];
 }
 
-def LinattnToRecurrence
-    : InterfacePass<"linattn-to-recurrence", "mlir::FunctionOpInterface"> {
+def LinattnToRecurrence : Pass<"linattn-to-recurrence"> {
   let summary = "Lower named ops to a loop over tokens";
   let description = [{
     Turns `linattn.attention`, `linattn.state` and `linattn.step` on tensors
@@ -65,8 +63,7 @@ def LinattnToRecurrence
     "mlir::tensor::TensorDialect"];
 }
 
-def LinattnToBlocks
-    : InterfacePass<"linattn-to-blocks", "mlir::FunctionOpInterface"> {
+def LinattnToBlocks : Pass<"linattn-to-blocks"> {
   let summary = "Cut named ops into chunks of block ops";
   let description = [{
     Turns `linattn.attention` and `linattn.state` on tensors into an
@@ -83,8 +80,7 @@ def LinattnToBlocks
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect"];
 }
 
-def LinattnDecomposeBlocks
-    : InterfacePass<"linattn-decompose-blocks", "mlir::FunctionOpInterface"> {
+def LinattnDecomposeBlocks : Pass<"linattn-decompose-blocks"> {
   let summary = "Decompose block ops into contractions and maps";
   let description = [{
     Turns `linattn.inter`, `linattn.block_state` and `linattn.intra` on tensors
