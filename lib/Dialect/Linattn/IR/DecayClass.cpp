@@ -137,11 +137,17 @@ static Value buildRunningSum(OpBuilder &b, Location loc, Value decay,
 
   auto step = [&](TileBuilder &t, Value row,
                   ValueRange carried) -> SmallVector<Value> {
-    Value sum = t.map("d,d->d", {carried[0], t.getRow(decay, row)},
-                      [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                        return arith::AddFOp::create(b, loc, args[0], args[1]);
-                      });
-    return {sum, t.setRow(carried[1], row, descending ? carried[0] : sum)};
+    Value stored = carried[1];
+    if (descending)
+      stored = t.setRow(stored, row, carried[0]);
+    Value sum =
+        t.mapInto("d->d", t.getRow(decay, row), carried[0],
+                  [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                    return arith::AddFOp::create(b, loc, args[1], args[0]);
+                  });
+    if (!descending)
+      stored = t.setRow(stored, row, sum);
+    return {sum, stored};
   };
   return t.scan(shape[0], descending, {t.filled(shape[1], 0.0f), sums},
                 step)[1];
@@ -173,15 +179,15 @@ Value TokenDecayClass::buildSpan(OpBuilder &b, Location loc, Value decay,
     Value element =
         tensor::ExtractOp::create(t.getBuilder(), t.getLoc(), decay, row);
     Value zero = t.constantF32(0.0f);
-    Value span =
-        t.map("j->j", carried[0],
-              [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                Value column = linalg::IndexOp::create(b, loc, 0);
-                Value isEarlier = arith::CmpIOp::create(
-                    b, loc, arith::CmpIPredicate::ult, column, row);
-                Value sum = arith::AddFOp::create(b, loc, args[0], element);
-                return arith::SelectOp::create(b, loc, isEarlier, sum, zero);
-              });
+    Value span = t.mapInto(
+        "->j", {}, carried[0],
+        [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+          Value column = linalg::IndexOp::create(b, loc, 0);
+          Value isEarlier = arith::CmpIOp::create(
+              b, loc, arith::CmpIPredicate::ult, column, row);
+          Value sum = arith::AddFOp::create(b, loc, args[0], element);
+          return arith::SelectOp::create(b, loc, isEarlier, sum, zero);
+        });
     return {span, t.setRow(carried[1], row, span)};
   };
   Value spans = t.empty({chunk, chunk}, b.getF32Type());

@@ -390,7 +390,7 @@ private:
     Value weights = t.filled({chunk, chunk}, 0.0f);
     auto step = [&](TileBuilder &t, Value row,
                     ValueRange state) -> SmallVector<Value> {
-      Value decayed = t.multiply("cd,d->cd", state[0], t.getRow(factors, row));
+      Value decayed = t.scaleInPlace("d->cd", t.getRow(factors, row), state[0]);
       Value next = t.setRow(decayed, row, t.getRow(earlier, row));
       Value read = t.contract("cd,d->c", next, t.getRow(later, row));
       return {next, t.setRow(state[1], row, read)};
@@ -508,12 +508,12 @@ private:
       Value factor = t.getRow(factors, row);
       Value entered = state[0];
       if (forward)
-        entered = t.multiply("cd,d->cd", entered, factor);
+        entered = t.scaleInPlace("d->cd", factor, entered);
       entered = t.setRow(entered, row, t.getRow(value, row));
       Value read = t.contract("j,jv->v", t.getRow(full, row), entered,
                               t.getRow(state[1], row));
       if (!forward)
-        entered = t.multiply("cd,d->cd", entered, factor);
+        entered = t.scaleInPlace("d->cd", factor, entered);
       return {entered, t.setRow(state[1], row, read)};
     };
     return t.scan(chunk, /*descending=*/!forward, {carried, output}, step)[1];

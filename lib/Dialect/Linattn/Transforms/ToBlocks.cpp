@@ -315,11 +315,11 @@ struct StateToBlocks : OpRewritePattern<StateOp> {
           Value chunkTotal = decayClass->buildTotal(
               b, loc, decay, loop.getValid(), op.getSchedule()->getChunk());
           bool isUniform = decayClass->isUniform();
-          next.push_back(
-              t.map(isUniform ? ",->" : "d,d->d", {total, chunkTotal},
-                    [](OpBuilder &b, Location loc, ValueRange args) -> Value {
-                      return arith::AddFOp::create(b, loc, args[0], args[1]);
-                    }));
+          next.push_back(t.mapInto(
+              isUniform ? "->" : "d->d", chunkTotal, total,
+              [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                return arith::AddFOp::create(b, loc, args[0], args[1]);
+              }));
         }
         return next;
       };

@@ -296,8 +296,8 @@ struct StateToRecurrence : OpRewritePattern<StateOp> {
           Value decay =
               token.t.widen(slicer.getSlice(operandNumber, at, std::nullopt));
           bool isUniform = TileBuilder::getShape(total).empty();
-          next.push_back(token.t.map(
-              isUniform ? ",->" : "d,d->d", {total, decay},
+          next.push_back(token.t.mapInto(
+              isUniform ? "->" : "d->d", decay, total,
               [](OpBuilder &b, Location loc, ValueRange args) -> Value {
                 return arith::AddFOp::create(b, loc, args[0], args[1]);
               }));

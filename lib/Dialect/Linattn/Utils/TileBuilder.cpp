@@ -26,9 +26,12 @@ struct IndexExpression {
   StringRef result;
   std::string domain;
 
-  explicit IndexExpression(StringRef text) {
+  IndexExpression(StringRef text, size_t numInputs) {
     auto [left, right] = text.split("->");
-    left.split(inputs, ',');
+    // An empty left side is one tile of rank 0, or no input at all.
+    if (numInputs != 0)
+      left.split(inputs, ',');
+    assert(inputs.size() == numInputs && "one operand per input");
     result = right;
     domain = result.str();
     for (StringRef input : inputs)
@@ -74,7 +77,7 @@ Value TileBuilder::filled(ArrayRef<int64_t> shape, float value) {
 
 Value TileBuilder::map(StringRef expression, ValueRange inputs, MapBody body,
                        ArrayRef<int64_t> shape) {
-  IndexExpression parsed(expression);
+  IndexExpression parsed(expression, inputs.size());
   SmallVector<int64_t> resultShape(shape);
   if (resultShape.empty()) {
     for (char letter : parsed.result) {
@@ -88,12 +91,15 @@ Value TileBuilder::map(StringRef expression, ValueRange inputs, MapBody body,
     }
   }
   assert(resultShape.size() == parsed.result.size() && "unknown size");
-  return mapInto(expression, inputs, empty(resultShape, b.getF32Type()), body);
+  return mapInto(expression, inputs, empty(resultShape, b.getF32Type()),
+                 [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                   return body(b, loc, args.drop_back());
+                 });
 }
 
 Value TileBuilder::mapInto(StringRef expression, ValueRange inputs,
                            Value destination, MapBody body) {
-  IndexExpression parsed(expression);
+  IndexExpression parsed(expression, inputs.size());
   assert(parsed.domain.size() == parsed.result.size() &&
          "a map reduces nothing");
   SmallVector<utils::IteratorType> iterators(parsed.domain.size(),
@@ -110,7 +116,7 @@ Value TileBuilder::mapInto(StringRef expression, ValueRange inputs,
 
 Value TileBuilder::contract(StringRef expression, Value lhs, Value rhs,
                             Value init) {
-  IndexExpression parsed(expression);
+  IndexExpression parsed(expression, 2);
   return linalg::ContractOp::create(
              b, loc, TypeRange(init.getType()), ValueRange{lhs, rhs},
              ValueRange(init),
@@ -119,7 +125,7 @@ Value TileBuilder::contract(StringRef expression, Value lhs, Value rhs,
 }
 
 Value TileBuilder::contract(StringRef expression, Value lhs, Value rhs) {
-  IndexExpression parsed(expression);
+  IndexExpression parsed(expression, 2);
   SmallVector<int64_t> shape;
   for (char letter : parsed.result) {
     size_t position = parsed.inputs[0].find(letter);
@@ -152,6 +158,14 @@ Value TileBuilder::scale(Value tile, float factor) {
              [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
                return arith::MulFOp::create(b, loc, args[0], constant);
              });
+}
+
+Value TileBuilder::scaleInPlace(StringRef expression, Value factor,
+                                Value tile) {
+  return mapInto(expression, factor, tile,
+                 [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                   return arith::MulFOp::create(b, loc, args[1], args[0]);
+                 });
 }
 
 Value TileBuilder::exponential(Value tile) {

@@ -56,6 +56,9 @@ public:
   /// Elementwise work on f32 tiles.
   Value multiply(StringRef expression, Value lhs, Value rhs);
   Value scale(Value tile, float factor);
+  /// `tile` times a broadcast factor, in the place of `tile`: carried values
+  /// keep their buffer.
+  Value scaleInPlace(StringRef expression, Value factor, Value tile);
   Value exponential(Value tile);
   /// The tile widened to f32; itself if it is f32.
   Value widen(Value tile);
