@@ -39,6 +39,12 @@ function(linattn_precompile target)
   if(TARGET obj.${target})
     set(target obj.${target})
   endif()
+  # A time stamp in the precompiled header would change with every build of it,
+  # and no file compiled with it would ever be found in ccache.
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+  endif()
   # Built once, in the first library, and reused by all others.
   get_property(owner GLOBAL PROPERTY LINATTN_PCH_OWNER)
   if(owner)
