@@ -3,7 +3,7 @@
 
 # The version file of MLIR wants major.minor: this is the one pin.
 find_package(MLIR 22.1 REQUIRED CONFIG)
-message(STATUS "linattn: MLIR ${MLIR_PACKAGE_VERSION} in ${MLIR_DIR}")
+message(STATUS "linattn: MLIR ${LLVM_PACKAGE_VERSION} in ${MLIR_DIR}")
 message(STATUS "linattn: LLVM tools in ${LLVM_TOOLS_BINARY_DIR}")
 
 set(LLVM_RUNTIME_OUTPUT_INTDIR ${PROJECT_BINARY_DIR}/bin)
@@ -19,6 +19,13 @@ find_program(LLVM_EXTERNAL_LIT NAMES llvm-lit lit NAMES_PER_DIR
   HINTS ${LLVM_TOOLS_BINARY_DIR})
 set(LLVM_LIT_ARGS "-sv" CACHE STRING "Arguments that lit is called with")
 
+# The archives of MLIR's C API are not in libMLIR.so and ask for static
+# libraries of MLIR: give them the shared one, which holds the same.
+foreach(library MLIRCAPIFunc MLIRCAPIIR MLIRCAPITransforms)
+  set_property(TARGET ${library} PROPERTY INTERFACE_LINK_LIBRARIES MLIR LLVM)
+endforeach()
+
+include(GNUInstallDirs)
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
@@ -72,4 +79,24 @@ function(add_linattn_library name)
     LINK_LIBS PUBLIC ${ARG_LINK_LIBS})
   mlir_target_link_libraries(${name} PUBLIC MLIRIR ${ARG_MLIR_LIBS})
   linattn_precompile(${name})
+endfunction()
+
+# add_linattn_tool(name sources... [SUPPORT_PLUGINS] [LINK_LIBS ...]
+#                  [MLIR_LIBS ...])
+#
+# A program of the project, which is installed. It links everything that the
+# project registers.
+function(add_linattn_tool name)
+  cmake_parse_arguments(ARG "SUPPORT_PLUGINS" "" "LINK_LIBS;MLIR_LIBS" ${ARGN})
+  set(plugins)
+  if(ARG_SUPPORT_PLUGINS)
+    set(plugins SUPPORT_PLUGINS)
+  endif()
+  add_llvm_executable(${name} ${ARG_UNPARSED_ARGUMENTS} DEPENDS mlir-headers
+    ${plugins})
+  llvm_update_compile_flags(${name})
+  target_link_libraries(${name} PRIVATE MLIRLinattnRegistration ${ARG_LINK_LIBS})
+  mlir_target_link_libraries(${name} PRIVATE ${ARG_MLIR_LIBS})
+  linattn_precompile(${name})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

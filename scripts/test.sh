@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# test.sh [PRESET]: builds, and runs every test: the lit suite, the unit tests,
+# the numeric tests against the recurrence in f64, an installed copy through a
+# project that uses it, and the checks of the sources. Fails if any part fails
+# or ran no test.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+preset=${1:-dev}
+case $preset in
+  dev) build=$root/build ;;
+  *) build=$root/build-$preset ;;
+esac
+"$root/scripts/build.sh" "$preset"
+cd "$root"
+
+declare -a summary
+failures=0
+
+# part NAME COUNT_PATTERN COMMAND...: one part of the tests. The pattern is an
+# extended regular expression for the number of tests that passed in the
+# output, with the number as its last word.
+part() {
+  local name=$1 pattern=$2 status passed log
+  shift 2
+  log=$log_dir/part-$name.log
+  if step "Test: $name" run_logged "$log" "$@"; then status=ok; else status=FAILED; fi
+  passed=$(grep -oE "$pattern" "$log" | grep -oE '[0-9]+' | awk '{n += $1} END {print n + 0}')
+  if [[ $status == ok && $passed == 0 ]]; then status="FAILED: no test ran"; fi
+  [[ $status == ok ]] || failures=$((failures + 1))
+  summary+=("$(printf '%-10s %5d passed   %s' "$name" "$passed" "$status")")
+}
+
+run_logged() {
+  local log=$1
+  shift
+  "$@" 2>&1 | tee "$log"
+}
+
+part lit '^ +Passed +: +[0-9]+' \
+  cmake --build "$build" --target check-linattn
+part unit '^[0-9]+% tests passed, 0 tests failed out of [0-9]+' \
+  ctest --test-dir "$build/unittests" --output-on-failure --no-tests=error -j "$jobs"
+part numeric '[0-9]+ passed' \
+  env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q "$root/test/numeric"
+if [[ $preset == dev ]]; then
+  part install '^consumer: [0-9]+ checks passed' "$root/scripts/test-install.sh" "$build"
+  part lint '^lint: [0-9]+ files? checked' "$root/scripts/lint.sh" "$build"
+fi
+
+echo
+echo "Summary ($preset)"
+printf '  %s\n' "${summary[@]}"
+if ((failures)); then
+  echo "FAILED: $failures of ${#summary[@]} parts; logs in ${log_dir#"$root"/}"
+  exit 1
+fi
+echo "All ${#summary[@]} parts passed."
