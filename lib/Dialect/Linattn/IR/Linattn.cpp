@@ -8,6 +8,8 @@
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 
+#include "Bytecode.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -32,6 +34,7 @@ void LinattnDialect::initialize() {
 #define GET_OP_LIST
 #include "linattn/Dialect/Linattn/IR/Ops.cpp.inc"
       >();
+  detail::addBytecodeInterface(*this);
   registerBuiltinDecayClasses(*this);
 }
 
