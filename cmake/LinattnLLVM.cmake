@@ -11,6 +11,9 @@ set(LLVM_LIBRARY_OUTPUT_INTDIR ${PROJECT_BINARY_DIR}/lib)
 set(MLIR_BINARY_DIR ${PROJECT_BINARY_DIR})
 list(APPEND CMAKE_MODULE_PATH "${MLIR_CMAKE_DIR}" "${LLVM_CMAKE_DIR}")
 
+# Installed tools find Debian's libMLIR and libLLVM.
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib" ${LLVM_LIBRARY_DIRS})
+
 # One shared libMLIR for every tool and plugin: MLIRConfig.cmake leaves this
 # off, which would link a second copy of MLIR into each of them.
 set(MLIR_LINK_MLIR_DYLIB ON)
@@ -19,12 +22,7 @@ find_program(LLVM_EXTERNAL_LIT NAMES llvm-lit lit NAMES_PER_DIR
   HINTS ${LLVM_TOOLS_BINARY_DIR})
 set(LLVM_LIT_ARGS "-sv" CACHE STRING "Arguments that lit is called with")
 
-# The archives of MLIR's C API are not in libMLIR.so and ask for static
-# libraries of MLIR: give them the shared one, which holds the same.
-foreach(library MLIRCAPIFunc MLIRCAPIIR MLIRCAPITransforms)
-  set_property(TARGET ${library} PROPERTY INTERFACE_LINK_LIBRARIES MLIR LLVM)
-endforeach()
-
+include(MLIRSharedCAPI)
 include(GNUInstallDirs)
 include(TableGen)
 include(AddLLVM)
@@ -87,13 +85,8 @@ endfunction()
 # A program of the project, which is installed. It links everything that the
 # project registers.
 function(add_linattn_tool name)
-  cmake_parse_arguments(ARG "SUPPORT_PLUGINS" "" "LINK_LIBS;MLIR_LIBS" ${ARGN})
-  set(plugins)
-  if(ARG_SUPPORT_PLUGINS)
-    set(plugins SUPPORT_PLUGINS)
-  endif()
-  add_llvm_executable(${name} ${ARG_UNPARSED_ARGUMENTS} DEPENDS mlir-headers
-    ${plugins})
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS;MLIR_LIBS" ${ARGN})
+  add_llvm_executable(${name} ${ARG_UNPARSED_ARGUMENTS} DEPENDS mlir-headers)
   llvm_update_compile_flags(${name})
   target_link_libraries(${name} PRIVATE MLIRLinattnRegistration ${ARG_LINK_LIBS})
   mlir_target_link_libraries(${name} PRIVATE ${ARG_MLIR_LIBS})
