@@ -12,6 +12,7 @@ fi
 build=${1:-$root/build}
 cd "$root"
 failed=0
+shopt -s nullglob
 complain() {
   echo "lint: $*" >&2
   failed=1

@@ -72,9 +72,9 @@ TEST_F(DimRoles, LayoutSwapsTokensAndHeads) {
   EXPECT_EQ(roles.getDimRoles(3),
             (Roles{DimRole::Batch, DimRole::Head, DimRole::Token}));
   EXPECT_EQ(roles.getDimRoles(4), (Roles{DimRole::Head}));
-  EXPECT_EQ(roles.getDimRoles(5), (Roles{DimRole::Batch, DimRole::Head,
-                                         DimRole::Token,
-                                         DimRole::ValueChannel}));
+  EXPECT_EQ(roles.getDimRoles(5),
+            (Roles{DimRole::Batch, DimRole::Head, DimRole::Token,
+                   DimRole::ValueChannel}));
   EXPECT_EQ(roles.getOperandName(3), "key_decay");
   EXPECT_EQ(getKeyDecayClass(op)->getName(), "scalar");
   EXPECT_EQ(getValueDecayClass(op)->getName(), "const");

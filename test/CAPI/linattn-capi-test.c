@@ -39,8 +39,8 @@ int main(void) {
   linattnRegisterAllPasses();
   mlirRegisterTransformsPasses();
 
-  MlirDialect dialect = mlirDialectHandleLoadDialect(
-      mlirGetDialectHandle__linattn__(), context);
+  MlirDialect dialect =
+      mlirDialectHandleLoadDialect(mlirGetDialectHandle__linattn__(), context);
   if (mlirDialectIsNull(dialect))
     return fail("cannot load the dialect");
   printf("dialect ");
@@ -48,8 +48,8 @@ int main(void) {
   printf("\n");
 
   mlirContextGetOrLoadDialect(context, mlirStringRefCreateFromCString("func"));
-  MlirModule module = mlirModuleCreateParse(
-      context, mlirStringRefCreateFromCString(program));
+  MlirModule module =
+      mlirModuleCreateParse(context, mlirStringRefCreateFromCString(program));
   if (mlirModuleIsNull(module))
     return fail("cannot parse");
   mlirOperationPrint(mlirModuleGetOperation(module), print, stdout);
