@@ -30,10 +30,7 @@ using Roles = SmallVector<DimRole>;
 // Roles
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Which of the two channel dimensions of the state a decay acts on.
-enum class Side { Key, Value };
-} // namespace
+using Side = DecaySide;
 
 static DimRole getChannelRole(Side side) {
   return side == Side::Key ? DimRole::KeyChannel : DimRole::ValueChannel;
@@ -68,12 +65,9 @@ static ArrayRef<DimRole> getKeptDecayRoles(Operation *op) {
 
 /// Finds the class of a decay: by name if the op gives one, otherwise the
 /// first class whose roles fit the rank.
-static const DecayClass *findDecayClass(Operation *op, Value decay, Side side,
+static const DecayClass *findDecayClass(Operation *op, Side side, int64_t rank,
                                         std::optional<StringRef> name) {
-  if (!decay)
-    return nullptr;
   auto *dialect = cast<LinattnDialect>(op->getDialect());
-  int64_t rank = cast<ShapedType>(decay.getType()).getRank();
   for (const std::unique_ptr<DecayClass> &candidate :
        dialect->getDecayClasses()) {
     if (name && candidate->getName() != *name)
@@ -112,7 +106,10 @@ static DecayInfo getDecayInfo(Operation *op, Side side) {
 
 static const DecayClass *getDecayClass(Operation *op, Side side) {
   DecayInfo info = getDecayInfo(op, side);
-  return findDecayClass(op, info.decay, side, info.className);
+  if (!info.decay)
+    return nullptr;
+  int64_t rank = cast<ShapedType>(info.decay.getType()).getRank();
+  return findDecayClass(op, side, rank, info.className);
 }
 
 const DecayClass *mlir::linattn::getKeyDecayClass(Operation *op) {
@@ -141,12 +138,9 @@ StringAttr mlir::linattn::getTileDecayClassName(const DecayClass *decayClass,
   return StringAttr::get(context, decayClass->getName());
 }
 
-/// Roles of a decay operand of `op`, in the order of its type.
-static Roles getDecayOperandRoles(Operation *op, Side side) {
-  const DecayClass *decayClass = getDecayClass(op, side);
-  if (!decayClass)
-    return {};
-  return getDecayRoles(*decayClass, side, getKeptDecayRoles(op));
+const DecayClass *mlir::linattn::getDecayClassOfRank(Operation *op, Side side,
+                                                     int64_t rank) {
+  return findDecayClass(op, side, rank, /*name=*/std::nullopt);
 }
 
 /// Puts [.., Token, head, ..] into the order of `layout`.
@@ -161,6 +155,23 @@ static Roles applyLayout(Layout layout, Roles roles) {
     }
   }
   return roles;
+}
+
+Roles mlir::linattn::getDecayOperandRoles(Operation *op, Side side,
+                                          const DecayClass &decayClass) {
+  Roles roles = getDecayRoles(decayClass, side, getKeptDecayRoles(op));
+  return TypeSwitch<Operation *, Roles>(op)
+      .Case<AttentionOp, StateOp>(
+          [&](auto typed) { return applyLayout(typed.getLayout(), roles); })
+      .Default(roles);
+}
+
+/// Roles of a decay operand of `op`, in the order of its type.
+static Roles getRolesOfDecay(Operation *op, Side side) {
+  const DecayClass *decayClass = getDecayClass(op, side);
+  if (!decayClass)
+    return {};
+  return getDecayOperandRoles(op, side, *decayClass);
 }
 
 static Roles getStateRoles(StateLayout layout, DimRole sequence) {
@@ -207,9 +218,9 @@ Roles AttentionOp::getDimRoles(unsigned operandNumber) {
     return applyLayout(getLayout(),
                        {R::Batch, R::Token, R::ValueHead, R::ValueChannel});
   case 3:
-    return applyLayout(getLayout(), getDecayOperandRoles(*this, Side::Key));
+    return getRolesOfDecay(*this, Side::Key);
   case 4:
-    return applyLayout(getLayout(), getDecayOperandRoles(*this, Side::Value));
+    return getRolesOfDecay(*this, Side::Value);
   case 5:
     return getStateRoles(getStateLayout(), R::Sequence);
   case 6:
@@ -251,9 +262,9 @@ Roles StateOp::getDimRoles(unsigned operandNumber) {
     return applyLayout(getLayout(),
                        {R::Batch, R::Token, R::ValueHead, R::ValueChannel});
   case 2:
-    return applyLayout(getLayout(), getDecayOperandRoles(*this, Side::Key));
+    return getRolesOfDecay(*this, Side::Key);
   case 3:
-    return applyLayout(getLayout(), getDecayOperandRoles(*this, Side::Value));
+    return getRolesOfDecay(*this, Side::Value);
   case 4:
     return {R::Boundary};
   default:
@@ -293,9 +304,9 @@ Roles StepOp::getDimRoles(unsigned operandNumber) {
   case 2:
     return {R::Batch, R::ValueHead, R::ValueChannel};
   case 3:
-    return getDecayOperandRoles(*this, Side::Key);
+    return getRolesOfDecay(*this, Side::Key);
   case 4:
-    return getDecayOperandRoles(*this, Side::Value);
+    return getRolesOfDecay(*this, Side::Value);
   default:
     if (position == 0)
       return {R::Batch, R::Head, R::ValueChannel};
@@ -324,9 +335,9 @@ Roles InterOp::getDimRoles(unsigned operandNumber) {
   case 1:
     return {R::KeyChannel, R::ValueChannel};
   case 2:
-    return getDecayOperandRoles(*this, Side::Key);
+    return getRolesOfDecay(*this, Side::Key);
   case 3:
-    return getDecayOperandRoles(*this, Side::Value);
+    return getRolesOfDecay(*this, Side::Value);
   case 4:
     return {};
   default:
@@ -350,9 +361,9 @@ Roles BlockStateOp::getDimRoles(unsigned operandNumber) {
   case 1:
     return {R::Token, R::ValueChannel};
   case 2:
-    return getDecayOperandRoles(*this, Side::Key);
+    return getRolesOfDecay(*this, Side::Key);
   case 3:
-    return getDecayOperandRoles(*this, Side::Value);
+    return getRolesOfDecay(*this, Side::Value);
   case 4:
     return {};
   default:
@@ -379,9 +390,9 @@ Roles IntraOp::getDimRoles(unsigned operandNumber) {
   case 2:
     return {R::Token, R::ValueChannel};
   case 3:
-    return getDecayOperandRoles(*this, Side::Key);
+    return getRolesOfDecay(*this, Side::Key);
   case 4:
-    return getDecayOperandRoles(*this, Side::Value);
+    return getRolesOfDecay(*this, Side::Value);
   case 5:
     return {};
   default:
@@ -626,21 +637,27 @@ LogicalResult IntraOp::verify() {
 // Effects and shapes
 //===----------------------------------------------------------------------===//
 
-/// On memrefs: reads the inputs and those outputs that `readsOutput` names,
-/// writes every output.
-static void getComputeOpEffects(
-    Operation *op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects,
-    llvm::function_ref<bool(unsigned)> readsOutput) {
+bool mlir::linattn::readsOutput(OpOperand &output) {
+  Operation *op = output.getOwner();
+  if (isa<AttentionOp, StateOp>(op))
+    return false;
+  // Of a step only the state, which is the last output; of a block op its
+  // accumulator.
+  return output.getOperandNumber() + 1 == op->getNumOperands();
+}
+
+using Effects = SmallVectorImpl<
+    SideEffects::EffectInstance<MemoryEffects::Effect>>;
+
+/// On memrefs: reads the inputs and what `readsOutput` says, writes every
+/// output.
+static void getComputeOpEffects(Operation *op, Effects &effects) {
   auto dps = cast<DestinationStyleOpInterface>(op);
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
     bool isOutput = dps.isDpsInit(&operand);
-    unsigned output = operand.getOperandNumber() -
-                      (op->getNumOperands() - dps.getNumDpsInits());
-    if (!isOutput || readsOutput(output))
+    if (!isOutput || readsOutput(operand))
       effects.emplace_back(MemoryEffects::Read::get(), &operand, /*stage=*/0,
                            /*effectOnFullRegion=*/true,
                            SideEffects::DefaultResource::get());
@@ -651,27 +668,23 @@ static void getComputeOpEffects(
   }
 }
 
-using Effects =
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
-
 void AttentionOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned) { return false; });
+  getComputeOpEffects(*this, effects);
 }
 void StateOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned) { return false; });
+  getComputeOpEffects(*this, effects);
 }
 void StepOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects,
-                      [](unsigned output) { return output == 1; });
+  getComputeOpEffects(*this, effects);
 }
 void InterOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned) { return true; });
+  getComputeOpEffects(*this, effects);
 }
 void BlockStateOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned) { return true; });
+  getComputeOpEffects(*this, effects);
 }
 void IntraOp::getEffects(Effects &effects) {
-  getComputeOpEffects(*this, effects, [](unsigned) { return true; });
+  getComputeOpEffects(*this, effects);
 }
 
 /// Results have the shapes of the output operands.

@@ -18,6 +18,9 @@ class MLIRContext;
 
 namespace linattn {
 
+/// Which of the two channel dimensions of the state a decay acts on.
+enum class DecaySide { Key, Value };
+
 /// A decay class: what the shape of a decay operand means, and how the
 /// log-decays of one chunk of one head turn into factors.
 ///

@@ -38,8 +38,13 @@ def Linattn_Dialect : Dialect {
     Conventions: decays are natural logarithms, accumulation is in f32, states
     are f32. `docs/Spec.md` lists the numbered constraints of every op.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  // What folding, simplification and tiling make.
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
+  let hasCanonicalizer = 1;
   let hasConstantMaterializer = 1;
 
   let extraClassDeclaration = [{

@@ -46,6 +46,20 @@ const DecayClass *getValueDecayClass(Operation *op);
 StringAttr getTileDecayClassName(const DecayClass *decayClass,
                                  MLIRContext *context);
 
+/// The class that the rank of a decay operand alone means to `op`: what it is
+/// if the op gives no name. Null if no class has that rank.
+const DecayClass *getDecayClassOfRank(Operation *op, DecaySide side,
+                                      int64_t rank);
+
+/// The roles that an operand of `decayClass` has on one side of `op`, in the
+/// order in which its type lists them.
+SmallVector<DimRole> getDecayOperandRoles(Operation *op, DecaySide side,
+                                          const DecayClass &decayClass);
+
+/// True if an op of the dialect reads the contents of its output operand
+/// `output` before it writes them.
+bool readsOutput(OpOperand &output);
+
 /// The log-decay of one head by a slope family, computed in f64. `head` counts
 /// from 0 to `numHeads` - 1, `layer` from 0 to `numLayers` - 1.
 double computeSlope(SlopeFamily family, int64_t head, int64_t numHeads,

@@ -138,7 +138,6 @@ def Linattn_AttentionOp : Linattn_ComputeOp<"attention"> {
       return getOutputs().size() > 1 ? getOutputs()[1] : ::mlir::Value();
     }
   }];
-  let hasCanonicalizer = 1;
 }
 
 def Linattn_StateOp : Linattn_ComputeOp<"state"> {
