@@ -9,12 +9,14 @@
 #include "linattn/InitAll.h"
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 
 using namespace mlir;
 
 void linattn::registerAllDialects(DialectRegistry &registry) {
   registry.insert<LinattnDialect>();
+  registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void linattn::registerAllPasses() { registerLinattnTransformsPasses(); }

@@ -10,6 +10,7 @@
 
 #include "Bytecode.h"
 
+#include "TilingInterfaceImpl.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -39,6 +40,7 @@ void LinattnDialect::initialize() {
 #include "linattn/Dialect/Linattn/IR/Ops.cpp.inc"
       >();
   detail::addBytecodeInterface(*this);
+  attachTilingInterface(getContext());
   registerBuiltinDecayClasses(*this);
 }
 
