@@ -9,7 +9,6 @@
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 
 #include "Bytecode.h"
-
 #include "TilingInterfaceImpl.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
