@@ -110,9 +110,8 @@ private:
     Value decay = getDecay(op, side);
     if (!decay || !isa<RankedTensorType>(decay.getType()))
       return failure();
-    const DecayClass *current = side == DecaySide::Key
-                                    ? getKeyDecayClass(op)
-                                    : getValueDecayClass(op);
+    const DecayClass *current =
+        side == DecaySide::Key ? getKeyDecayClass(op) : getValueDecayClass(op);
     SmallVector<DimRole> roles = getDecayOperandRoles(op, side, *current);
 
     // Cheapest first: fewer dimensions, then the order of registration.
@@ -245,8 +244,7 @@ struct OneTokenToStep : OpRewritePattern<AttentionOp> {
 
 private:
   static std::optional<unsigned> findToken(AttentionOp op, OpOperand &operand) {
-    return findRole(op.getDimRoles(operand.getOperandNumber()),
-                    DimRole::Token);
+    return findRole(op.getDimRoles(operand.getOperandNumber()), DimRole::Token);
   }
 
   static bool hasOneToken(AttentionOp op) {
@@ -270,8 +268,8 @@ private:
     return groups;
   }
 
-  static SmallVector<ReassociationIndices>
-  getTokenReassociation(AttentionOp op, Value output) {
+  static SmallVector<ReassociationIndices> getTokenReassociation(AttentionOp op,
+                                                                 Value output) {
     OpOperand &operand = op.getOutputsMutable()[0];
     return getReassociation(cast<ShapedType>(output.getType()).getRank(),
                             *findToken(op, operand));
@@ -283,8 +281,7 @@ private:
     if (!token)
       return operand.get();
     int64_t rank = cast<ShapedType>(operand.get().getType()).getRank();
-    return tensor::CollapseShapeOp::create(rewriter, op.getLoc(),
-                                           operand.get(),
+    return tensor::CollapseShapeOp::create(rewriter, op.getLoc(), operand.get(),
                                            getReassociation(rank, *token));
   }
 
@@ -315,8 +312,8 @@ private:
       destination =
           tensor::EmptyOp::create(rewriter, loc, sizes, rewriter.getF32Type());
     }
-    Value zero = arith::ConstantOp::create(rewriter, loc,
-                                           rewriter.getF32FloatAttr(0.0));
+    Value zero =
+        arith::ConstantOp::create(rewriter, loc, rewriter.getF32FloatAttr(0.0));
     return linalg::FillOp::create(rewriter, loc, zero, destination)
         .getResult(0);
   }

@@ -200,8 +200,7 @@ Value mlir::linattn::dropRepeatedDims(OpBuilder &b, Value tensor,
     SmallVector<OpFoldResult> sizes;
     for (int64_t dim : getOtherDims(type.getRank(), dims))
       sizes.push_back(tensor::getMixedSize(b, loc, tensor, dim));
-    Value empty =
-        tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
+    Value empty = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
     return linalg::FillOp::create(b, loc, scalar, empty).getResult(0);
   }
   if (std::optional<Broadcast> broadcast = matchBroadcast(tensor))

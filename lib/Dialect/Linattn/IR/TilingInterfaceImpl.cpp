@@ -162,8 +162,8 @@ static LogicalResult sliceGroupedHeads(OpBuilder &b, DimRoleOpInterface op,
   std::optional<int64_t> staticHeads = getConstantIntValue(heads);
   std::optional<int64_t> staticOwnHeads = getConstantIntValue(ownHeads);
   std::optional<int64_t> staticSize = getConstantIntValue(size);
-  bool isStatic = staticHeads && staticOwnHeads && *staticHeads > 0 &&
-                  *staticOwnHeads > 0;
+  bool isStatic =
+      staticHeads && staticOwnHeads && *staticHeads > 0 && *staticOwnHeads > 0;
   int64_t group = isStatic ? *staticHeads / *staticOwnHeads : 0;
   int64_t divisor = getKnownDivisor(offset);
   if (isStatic && staticSize && *staticSize % group == 0 &&
@@ -178,12 +178,11 @@ static LogicalResult sliceGroupedHeads(OpBuilder &b, DimRoleOpInterface op,
                      (isStatic && *staticSize > 0 && group % *staticSize == 0 &&
                       divisor % *staticSize == 0));
   if (isInOneGroup) {
-    slice.offsets[dim] =
-        isStatic ? affine::makeComposedFoldedAffineApply(
-                       b, loc, d0.floorDiv(group), {offset})
-                 : affine::makeComposedFoldedAffineApply(
-                       b, loc, d0.floorDiv(s0.floorDiv(s1)),
-                       {offset, heads, ownHeads});
+    slice.offsets[dim] = isStatic ? affine::makeComposedFoldedAffineApply(
+                                        b, loc, d0.floorDiv(group), {offset})
+                                  : affine::makeComposedFoldedAffineApply(
+                                        b, loc, d0.floorDiv(s0.floorDiv(s1)),
+                                        {offset, heads, ownHeads});
     slice.sizes[dim] = b.getIndexAttr(1);
     return success();
   }
@@ -243,10 +242,9 @@ struct ComputeOpTiling
   SmallVector<Range> getIterationDomain(Operation *op, OpBuilder &b) const {
     SmallVector<Range> domain;
     for (DimRole role : cast<OpTy>(op).getParallelRoles())
-      domain.push_back(
-          Range{b.getIndexAttr(0),
-                getRoleSize(b, cast<DimRoleOpInterface>(op), role),
-                b.getIndexAttr(1)});
+      domain.push_back(Range{b.getIndexAttr(0),
+                             getRoleSize(b, cast<DimRoleOpInterface>(op), role),
+                             b.getIndexAttr(1)});
     return domain;
   }
 
@@ -309,10 +307,9 @@ struct ComputeOpTiling
                         SmallVector<OpFoldResult> &resultOffsets,
                         SmallVector<OpFoldResult> &resultSizes) const {
     auto dps = cast<DestinationStyleOpInterface>(op);
-    FailureOr<Slice> slice =
-        getSlice(b, cast<DimRoleOpInterface>(op),
-                 *dps.getDpsInitOperand(resultNumber),
-                 getTile(op, offsets, sizes));
+    FailureOr<Slice> slice = getSlice(b, cast<DimRoleOpInterface>(op),
+                                      *dps.getDpsInitOperand(resultNumber),
+                                      getTile(op, offsets, sizes));
     if (failed(slice))
       return failure();
     resultOffsets = slice->offsets;
@@ -349,8 +346,7 @@ struct ComputeOpTiling
       if (domainOffsets[index])
         continue;
       domainOffsets[index] = b.getIndexAttr(0);
-      domainSizes[index] =
-          getRoleSize(b, cast<DimRoleOpInterface>(op), role);
+      domainSizes[index] = getRoleSize(b, cast<DimRoleOpInterface>(op), role);
     }
     return success();
   }

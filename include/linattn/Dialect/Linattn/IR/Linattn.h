@@ -36,8 +36,17 @@
 namespace mlir {
 namespace linattn {
 
+/// The decay of one side of an op, or null, and the name that the op gives to
+/// its class, if it gives one.
+struct DecayInfo {
+  Value decay;
+  std::optional<StringRef> className;
+};
+DecayInfo getDecayInfo(Operation *op, DecaySide side);
+
 /// The decay class of an operand of `op`, or null if the op has no decay on
 /// that side. The verifier has made sure that there is one.
+const DecayClass *getDecayClass(Operation *op, DecaySide side);
 const DecayClass *getKeyDecayClass(Operation *op);
 const DecayClass *getValueDecayClass(Operation *op);
 
