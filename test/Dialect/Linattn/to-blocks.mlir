@@ -30,9 +30,9 @@ func.func @forward(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: ten
   // CHECK:     tensor.extract_slice %[[G]][%[[B]], %[[START]], %[[H]]] [1, %[[VALID]], 1]
   // CHECK:     %[[GT:[a-z0-9_]+]] = tensor.pad
   // CHECK:     : tensor<?xf32> to tensor<32xf32>
-  // CHECK:     %[[O1:[a-z0-9_]+]] = linattn.inter ins(%[[QT]], %[[S]] : {{.*}}) key_decay(%[[GT]] : tensor<32xf32>) valid(%[[VALID]]) outs(%{{.*}}) {scale = 5.000000e-01 : f32}
+  // CHECK:     %[[O1:[a-z0-9_]+]] = linattn.intra ins(%[[QT]], %[[KT]], %[[VT]] : {{.*}}) key_decay(%[[GT]] : {{.*}}) valid(%[[VALID]]) outs(%{{.*}}) {scale = 5.000000e-01 : f32, sub_chunk = 8 : i64}
+  // CHECK:     %[[O2:[a-z0-9_]+]] = linattn.inter ins(%[[QT]], %[[S]] : {{.*}}) key_decay(%[[GT]] : tensor<32xf32>) valid(%[[VALID]]) outs(%[[O1]] : {{.*}}) {scale = 5.000000e-01 : f32}
   // CHECK:     %[[S1:[a-z0-9_]+]] = linattn.block_state ins(%[[KT]], %[[VT]] : {{.*}}) key_decay(%[[GT]] : {{.*}}) valid(%[[VALID]]) outs(%[[S]] : {{.*}})
-  // CHECK:     %[[O2:[a-z0-9_]+]] = linattn.intra ins(%[[QT]], %[[KT]], %[[VT]] : {{.*}}) key_decay(%[[GT]] : {{.*}}) valid(%[[VALID]]) outs(%[[O1]] : {{.*}}) {scale = 5.000000e-01 : f32, sub_chunk = 8 : i64}
   // CHECK:     arith.truncf
   // CHECK:     %[[REAL:[a-z0-9_]+]] = tensor.extract_slice %{{.*}}[0, 0] [%[[VALID]], 33]
   // CHECK:     %[[ACC1:[a-z0-9_]+]] = tensor.insert_slice %[[REAL]] into %[[ACC]][%[[START]], 0] [%[[VALID]], 33]

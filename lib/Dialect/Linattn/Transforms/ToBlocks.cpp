@@ -35,7 +35,8 @@ namespace {
 /// The chunk loop of one head: loads padded tiles, runs block ops on them and
 /// carries the state. What a chunk does besides updating the state is up to
 /// the op that is lowered.
-template <typename OpTy> class ChunkLoop {
+template <typename OpTy>
+class ChunkLoop {
 public:
   ChunkLoop(OpTy op, HeadSlicer &slicer)
       : op(op), slicer(slicer), b(slicer.getBuilder()), loc(slicer.getLoc()),
@@ -180,7 +181,8 @@ private:
   Value start, valid;
 };
 
-template <typename OpTy> static int64_t getChannels(OpTy op, Value operand) {
+template <typename OpTy>
+static int64_t getChannels(OpTy op, Value operand) {
   return cast<ShapedType>(operand.getType()).getShape().back();
 }
 
@@ -229,8 +231,14 @@ struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
         Value output = t.filled(
             {TileBuilder::getShape(query)[0], TileBuilder::getShape(value)[1]},
             0.0f);
-        // The carried state is the critical path: read it, then update it,
-        // before the work that stays inside the chunk.
+        // From zero, so that all decay classes round alike: inter adds to it.
+        output = IntraOp::create(
+                     b, loc, output.getType(), query, key, value, keyDecay,
+                     valueDecay, loop.getValid(), output, op.getScaleAttr(),
+                     op.getUpdateScaleAttr(), op.getDirectionAttr(),
+                     b.getI64IntegerAttr(op.getSchedule()->getSubChunk()),
+                     keyClass, valueClass)
+                     .getResult(0);
         output = InterOp::create(b, loc, output.getType(), query, state,
                                  keyDecay, valueDecay, loop.getValid(), output,
                                  op.getScaleAttr(), op.getDirectionAttr(),
@@ -241,13 +249,6 @@ struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
                     loop.getValid(), state, op.getUpdateScaleAttr(),
                     op.getDirectionAttr(), keyClass, valueClass)
                     .getResult(0);
-        output = IntraOp::create(
-                     b, loc, output.getType(), query, key, value, keyDecay,
-                     valueDecay, loop.getValid(), output, op.getScaleAttr(),
-                     op.getUpdateScaleAttr(), op.getDirectionAttr(),
-                     b.getI64IntegerAttr(op.getSchedule()->getSubChunk()),
-                     keyClass, valueClass)
-                     .getResult(0);
         return {state, loop.storeRows(output, carried[1])};
       };
       SmallVector<Value> results =
