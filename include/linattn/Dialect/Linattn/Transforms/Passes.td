@@ -98,4 +98,47 @@ def LinattnDecomposeBlocks : Pass<"linattn-decompose-blocks"> {
     "mlir::tensor::TensorDialect"];
 }
 
+def LinattnLinalgToKernels : Pass<"linattn-linalg-to-kernels"> {
+  let summary = "Cut linalg ops on whole tensors into kernels on static tiles";
+  let description = [{
+    The projections, activations and norms around linear attention are linalg
+    ops on tensors with a dynamic number of tokens. This pass brings them into
+    the normal form: each becomes an `scf.forall` over tiles of its parallel
+    loops. The last tile of a loop is padded with zeros, and only its valid
+    part is written back. Loops that are not parallel stay whole; their size
+    has to be static.
+
+    Before:
+
+    ```mlir
+    %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<?x256xf32>)
+    %1 = linalg.matmul ins(%x, %w : tensor<?x128xf32>, tensor<128x256xf32>)
+        outs(%0 : tensor<?x256xf32>)
+    ```
+
+    After:
+
+    ```mlir
+    %1 = scf.forall (%i, %j) = (0, 0) to (%n, 256) step (64, 64)
+        shared_outs(%o = %e) -> tensor<?x256xf32> {
+      %rows = affine.min (64, %n - %i)
+      %xi = tensor.extract_slice %x[%i, 0] [%rows, 128] [1, 1]
+      %xt = tensor.pad %xi ... to tensor<64x128xf32>
+      %wt = tensor.extract_slice %w[0, %j] [128, 64] [1, 1]
+      %ot = linalg.fill ins(%zero : f32) outs(%et : tensor<64x64xf32>)
+      %t = linalg.matmul ins(%xt, %wt) outs(%ot)
+      ...
+    }
+    ```
+  }];
+  let options = [
+    Option<"tileSize", "tile-size", "int64_t", /*default=*/"64",
+           "Largest tile of a loop">,
+  ];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::linalg::LinalgDialect", "mlir::scf::SCFDialect",
+    "mlir::tensor::TensorDialect"];
+}
+
 #endif // LINATTN_DIALECT_LINATTN_TRANSFORMS_PASSES_TD

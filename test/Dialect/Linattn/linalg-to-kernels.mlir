@@ -1,0 +1,100 @@
+// RUN: linattn-opt %s --linattn-linalg-to-kernels --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: linattn-opt %s --linattn-linalg-to-kernels=tile-size=32 --canonicalize --cse --split-input-file \
+// RUN:   | FileCheck %s --check-prefix=SMALL
+
+// A fill goes along, the ragged tile of rows is padded, and columns that a
+// tile divides are not.
+
+// CHECK-DAG: #[[MIN:.*]] = affine_map<(d0)[s0] -> (-d0 + s0, 64)>
+// CHECK-LABEL: func.func @projection
+// CHECK-SAME: %[[X:.*]]: tensor<?x96xbf16>, %[[W:.*]]: tensor<96x128xbf16>
+// CHECK: %[[N:.*]] = tensor.dim %[[X]]
+// CHECK: %[[E:.*]] = tensor.empty(%[[N]])
+// CHECK-NOT: linalg.fill
+// CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) = (0, 0) to (%[[N]], 128) step (64, 64) shared_outs(%[[O:.*]] = %[[E]])
+// CHECK:   %[[VALID:.*]] = affine.min #[[MIN]](%[[I]])[%[[N]]]
+// CHECK:   %[[XI:.*]] = tensor.extract_slice %[[X]][%[[I]], 0] [%[[VALID]], 96] [1, 1]
+// CHECK:   %[[XT:.*]] = tensor.pad %[[XI]]
+// CHECK:     tensor<?x96xbf16> to tensor<64x96xbf16>
+// CHECK:   %[[WT:.*]] = tensor.extract_slice %[[W]][0, %[[J]]] [96, 64] [1, 1] : tensor<96x128xbf16> to tensor<96x64xbf16>
+// CHECK:   %[[Z:.*]] = linalg.fill {{.*}} -> tensor<64x64xf32>
+// CHECK:   %[[T:.*]] = linalg.matmul ins(%[[XT]], %[[WT]] : {{.*}}) outs(%[[Z]] : tensor<64x64xf32>)
+// CHECK:   %[[ROWS:.*]] = tensor.extract_slice %[[T]][0, 0] [%[[VALID]], 64] [1, 1]
+// CHECK:   tensor.parallel_insert_slice %[[ROWS]] into %[[O]][%[[I]], %[[J]]] [%[[VALID]], 64] [1, 1]
+// SMALL-LABEL: func.func @projection
+// SMALL: scf.forall {{.*}} step (32, 32)
+func.func @projection(%x: tensor<?x96xbf16>, %w: tensor<96x128xbf16>) -> tensor<?x128xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x96xbf16>
+  %e = tensor.empty(%n) : tensor<?x128xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x128xf32>) -> tensor<?x128xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<?x96xbf16>, tensor<96x128xbf16>)
+      outs(%z : tensor<?x128xf32>) -> tensor<?x128xf32>
+  return %0 : tensor<?x128xf32>
+}
+
+// -----
+
+// linalg.index counts from the start of the whole loop.
+
+// CHECK-LABEL: func.func @index
+// CHECK: scf.forall (%[[I:.*]]) = (0) to (%{{.*}}) step (256)
+// CHECK:   linalg.generic
+// CHECK:     %[[LOCAL:.*]] = linalg.index 0
+// CHECK:     affine.apply #{{.*}}(%[[I]])[%[[LOCAL]]]
+func.func @index(%out: tensor<?xindex>) -> tensor<?xindex> {
+  %0 = linalg.generic
+      {indexing_maps = [affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      outs(%out : tensor<?xindex>) {
+  ^bb0(%a: index):
+    %i = linalg.index 0 : index
+    linalg.yield %i : index
+  } -> tensor<?xindex>
+  return %0 : tensor<?xindex>
+}
+
+// -----
+
+// An accumulator that is no fill is read, and its tile is padded too. A
+// reduction stays whole.
+
+// CHECK-LABEL: func.func @sum_into
+// CHECK-SAME: %[[X:.*]]: tensor<?x100xf32>, %[[OUT:.*]]: tensor<?xf32>
+// CHECK: scf.forall (%[[I:.*]]) = (0) to (%{{.*}}) step (64) shared_outs(%[[O:.*]] = %[[OUT]])
+// CHECK:   tensor.pad
+// CHECK:     tensor<?x100xf32> to tensor<64x100xf32>
+// CHECK:   %[[OI:.*]] = tensor.extract_slice %[[O]][%[[I]]]
+// CHECK:   tensor.pad %[[OI]]
+// CHECK:     tensor<?xf32> to tensor<64xf32>
+// CHECK:   linalg.generic
+func.func @sum_into(%x: tensor<?x100xf32>, %out: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = linalg.generic
+      {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+       iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<?x100xf32>) outs(%out : tensor<?xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %1 = arith.addf %a, %s : f32
+    linalg.yield %1 : f32
+  } -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// What stands in a kernel is left alone.
+
+// CHECK-LABEL: func.func @inside
+// CHECK: scf.forall
+// CHECK-NOT: scf.forall
+// CHECK: linalg.exp ins(%{{.*}} : tensor<4xf32>)
+func.func @inside(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  %0 = scf.forall (%i) in (8) shared_outs(%o = %x) -> tensor<8x4xf32> {
+    %1 = tensor.extract_slice %o[%i, 0] [1, 4] [1, 1] : tensor<8x4xf32> to tensor<4xf32>
+    %2 = linalg.exp ins(%1 : tensor<4xf32>) outs(%1 : tensor<4xf32>) -> tensor<4xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %2 into %o[%i, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<8x4xf32>
+    }
+  }
+  return %0 : tensor<8x4xf32>
+}
