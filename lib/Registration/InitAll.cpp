@@ -11,6 +11,7 @@
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 #include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
+#include "linattn/Host/Passes.h"
 
 using namespace mlir;
 
@@ -19,7 +20,11 @@ void linattn::registerAllDialects(DialectRegistry &registry) {
   registerBufferizableOpInterfaceExternalModels(registry);
 }
 
-void linattn::registerAllPasses() { registerLinattnTransformsPasses(); }
+void linattn::registerAllPasses() {
+  registerLinattnTransformsPasses();
+  registerLinattnHostPasses();
+  registerHostPipelines();
+}
 
 const char *linattn::getBugReportMessage() {
   return "PLEASE report this crash to the linattn project, with the input, the "

@@ -11,4 +11,183 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LinattnFuseMaps
+    : InterfacePass<"linattn-fuse-maps", "mlir::FunctionOpInterface"> {
+  let summary = "Fuse elementwise maps on tensors that stand in one block";
+  let description = [{
+    Fuses a map into the map or reduction that is its only user, with the
+    patterns of linalg. A producer outside of the consumer's loop stays there:
+    fusing it would compute a loop invariant once per iteration. Contractions
+    are left alone, since their operands are reused.
+
+    Before:
+
+    ```mlir
+    %0 = linalg.generic ... ins(%x) { arith.mulf } -> tensor<64x64xf32>
+    %1 = linalg.generic ... ins(%0) { math.exp } -> tensor<64x64xf32>
+    ```
+
+    After:
+
+    ```mlir
+    %1 = linalg.generic ... ins(%x) { arith.mulf, math.exp } -> tensor<64x64xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::linalg::LinalgDialect"];
+}
+
+def LinattnWidenTiles
+    : InterfacePass<"linattn-widen-tiles", "mlir::FunctionOpInterface"> {
+  let summary = "Give contractions operands of the accumulator's type";
+  let description = [{
+    A contraction reads each element of its inputs many times. An input that is
+    narrower than the accumulator is widened once, into a tile of its own, and
+    every contraction and map that reads the narrow tile reads the wide one. A
+    `tensor.pad` is widened on the way: the padded tile is written once.
+
+    Before:
+
+    ```mlir
+    %q = tensor.pad %rows ... : tensor<?x64xbf16> to tensor<64x64xbf16>
+    %a = linalg.generic ... ins(%q, %k) { arith.extf, arith.mulf, arith.addf }
+    ```
+
+    After:
+
+    ```mlir
+    %w = linalg.generic ... ins(%rows) { arith.extf } -> tensor<?x64xf32>
+    %q = tensor.pad %w ... : tensor<?x64xf32> to tensor<64x64xf32>
+    %a = linalg.generic ... ins(%q, %k) { arith.mulf, arith.addf }
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+    "mlir::tensor::TensorDialect"];
+}
+
+def LinattnLowerPadding
+    : InterfacePass<"linattn-lower-padding", "mlir::FunctionOpInterface"> {
+  let summary = "Write padded tiles in place: fill the border, copy the rest";
+  let description = [{
+    Replaces a `tensor.pad` with a constant by fills of its border slabs and one
+    copy of its source into an empty tile, so that each element is written once.
+    If the source is a map that nothing else reads, it computes straight into
+    the tile.
+
+    Before:
+
+    ```mlir
+    %q = tensor.pad %rows low[0, 0] high[%h, 0] {...}
+        : tensor<?x64xf32> to tensor<64x64xf32>
+    ```
+
+    After:
+
+    ```mlir
+    %e = tensor.empty() : tensor<64x64xf32>
+    %border = tensor.extract_slice %e[%n, 0] [%h, 64] [1, 1]
+    %zeros = linalg.fill ins(%zero) outs(%border)
+    %0 = tensor.insert_slice %zeros into %e[%n, 0] [%h, 64] [1, 1]
+    %inner = tensor.extract_slice %0[0, 0] [%n, 64] [1, 1]
+    %copy = linalg.copy ins(%rows) outs(%inner)
+    %q = tensor.insert_slice %copy into %0[0, 0] [%n, 64] [1, 1]
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
+def LinattnHoistInvariants
+    : InterfacePass<"linattn-hoist-invariants", "mlir::FunctionOpInterface"> {
+  let summary = "Move loop invariant work on tiles out of loops";
+  let description = [{
+    Loop invariant code motion that takes the empty destination of a map or a
+    contraction along, and leaves fills where they are: a filled tile is written
+    by the op that it is the destination of.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect"];
+}
+
+def LinattnCarryInPlace
+    : InterfacePass<"linattn-carry-in-place", "mlir::FunctionOpInterface"> {
+  let summary = "Make tiles that loops and branches yield live in one buffer";
+  let description = [{
+    A loop carries a tile in place if what it yields lies in the buffer of its
+    iteration argument, and a branch yields in place if both sides write to one
+    buffer. This pass says so with `bufferization.materialize_in_destination`,
+    which the elimination of empty tensors then follows up to the op that
+    computes the tile. Maps that are the last reader of the carried tile move
+    behind its other readers, so that they can overwrite it. Empty and filled
+    destinations that several ops share are made once for each of them.
+  }];
+  let dependentDialects = [
+    "mlir::bufferization::BufferizationDialect", "mlir::tensor::TensorDialect"];
+}
+
+def LinattnVectorizeTiles
+    : InterfacePass<"linattn-vectorize-tiles", "mlir::FunctionOpInterface"> {
+  let summary = "Lower linalg ops on buffers to loops over vectors";
+  let description = [{
+    Contractions become register-blocked loops: the accumulators of a block of
+    rows by a few vectors stay in registers, as iteration arguments of the loop
+    over the contracted dimension. A transposed right operand is transposed
+    into a scratch tile first. Maps, fills, copies and reductions become loops
+    over vectors. What has no contiguous dimension becomes scalar loops.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", /*default=*/"256",
+           "Size of a vector register in bits">,
+    Option<"vectorRegisters", "vector-registers", "unsigned", /*default=*/"16",
+           "Number of vector registers">,
+  ];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
+}
+
+def LinattnPlaceBuffers
+    : InterfacePass<"linattn-place-buffers", "mlir::FunctionOpInterface"> {
+  let summary = "Put the buffers of a kernel into one block of memory";
+  let description = [{
+    Gathers the buffers of static size that one iteration of a kernel
+    (`scf.forall` or `scf.parallel`) allocates into one block, allocated once
+    at its entry. Buffers that are never live at the same time share memory.
+    The block lies on the stack up to `max-stack-bytes`, and else on the heap.
+    So memory does not depend on the number of chunks.
+  }];
+  let options = [
+    Option<"maxStackBytes", "max-stack-bytes", "int64_t",
+           /*default=*/"1 << 20", "Largest block that goes on the stack">,
+  ];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::memref::MemRefDialect"];
+}
+
+def LinattnHoistWorkerStack
+    : InterfacePass<"linattn-hoist-worker-stack", "mlir::FunctionOpInterface"> {
+  let summary = "Allocate stack memory once per worker, not per iteration";
+  let description = [{
+    Moves stack memory of static size to the entry of the OpenMP region, or of
+    the function if there is none, so that it becomes part of the frame, and
+    removes the scopes that freed it after each iteration.
+  }];
+}
+
+def LinattnLowerMath
+    : InterfacePass<"linattn-lower-math", "mlir::FunctionOpInterface"> {
+  let summary = "Expand math on f32 scalars and vectors, without library calls";
+  let description = [{
+    Replaces `math` ops on f32, f16 and bf16 by arithmetic, and conversions to
+    and from bf16 by integer operations. `math.exp` is exact at 0, gives 0 below
+    the smallest normal number, infinity above the largest finite one, and
+    keeps NaN.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::math::MathDialect",
+    "mlir::vector::VectorDialect"];
+}
+
 #endif // LINATTN_HOST_PASSES_TD
