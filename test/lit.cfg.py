@@ -24,6 +24,7 @@ llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 
 config.substitutions.append(("%linattn_src", config.linattn_src_root))
 config.substitutions.append(("%linattn_lib", config.linattn_lib_dir))
+config.substitutions.append(("%mlir_lib", config.mlir_lib_dir))
 config.substitutions.append(("%shlibext", config.llvm_shlib_ext))
 config.substitutions.append(("%python", '"%s"' % config.python))
 config.substitutions.append(("%host_cc", config.host_cc))
