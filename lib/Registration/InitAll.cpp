@@ -9,6 +9,7 @@
 #include "linattn/InitAll.h"
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Linattn/TransformOps/LinattnTransformOps.h"
 #include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 #include "linattn/Host/Passes.h"
@@ -18,6 +19,7 @@ using namespace mlir;
 void linattn::registerAllDialects(DialectRegistry &registry) {
   registry.insert<LinattnDialect>();
   registerBufferizableOpInterfaceExternalModels(registry);
+  registerTransformDialectExtension(registry);
 }
 
 void linattn::registerAllPasses() {

@@ -12,6 +12,8 @@
 
 using namespace mlir;
 
-void linattn::test::registerTestExtensions(DialectRegistry &registry) {}
+void linattn::test::registerTestExtensions(DialectRegistry &registry) {
+  registerTestDecayClass(registry);
+}
 
 void linattn::test::registerTestPasses() {}

@@ -18,6 +18,9 @@ namespace test {
 /// Adds test-only extensions of the dialect, decay classes for example.
 void registerTestExtensions(DialectRegistry &registry);
 
+/// Adds the decay class `test_channel`.
+void registerTestDecayClass(DialectRegistry &registry);
+
 /// Registers test-only passes.
 void registerTestPasses();
 
