@@ -15,13 +15,9 @@
 // TILE: tensor.extract_slice %{{.*}}[%[[H]], 0] [2, 8]
 // TILE: tensor.extract_slice %{{.*}}[%[[H]], 0] [2, 16]
 // BLOCKS-LABEL: func @both_sides(
-// BLOCKS: linattn.inter
-// BLOCKS-SAME: key_decay(%{{.*}} : tensor<16xf32>) value_decay(%{{.*}} : tensor<16xbf16>)
-// BLOCKS-SAME: key_decay_class = "test_channel", value_decay_class = "test_channel"
-// BLOCKS: linattn.block_state
-// BLOCKS-SAME: key_decay_class = "test_channel", value_decay_class = "test_channel"
-// BLOCKS: linattn.intra
-// BLOCKS-SAME: key_decay_class = "test_channel", {{.*}}value_decay_class = "test_channel"
+// BLOCKS-DAG: linattn.inter {{.*}}key_decay(%{{[a-z0-9_]+}} : tensor<16xf32>) value_decay(%{{[a-z0-9_]+}} : tensor<16xbf16>) {{.*}}key_decay_class = "test_channel"{{.*}}value_decay_class = "test_channel"
+// BLOCKS-DAG: linattn.block_state {{.*}}key_decay(%{{[a-z0-9_]+}} : tensor<16xf32>) value_decay(%{{[a-z0-9_]+}} : tensor<16xbf16>) {{.*}}key_decay_class = "test_channel"{{.*}}value_decay_class = "test_channel"
+// BLOCKS-DAG: linattn.intra {{.*}}key_decay(%{{[a-z0-9_]+}} : tensor<16xf32>) value_decay(%{{[a-z0-9_]+}} : tensor<16xbf16>) {{.*}}key_decay_class = "test_channel"{{.*}}value_decay_class = "test_channel"
 func.func @both_sides(%q: tensor<2x?x4x8xf32>, %v: tensor<2x?x4x16xf32>, %g: tensor<4x8xf32>, %h: tensor<4x16xbf16>) -> tensor<2x?x4x16xf32> {
   %r = linattn.attention
       ins(%q, %q, %v : tensor<2x?x4x8xf32>, tensor<2x?x4x8xf32>, tensor<2x?x4x16xf32>)

@@ -124,9 +124,9 @@ module attributes {transform.with_named_sequence} {
 // CHECK-NOT: linattn.
 // CHECK: return
 // CHECK-LABEL: func @blocks_only(
-// CHECK: linattn.inter
-// CHECK: linattn.block_state
-// CHECK: linattn.intra
+// CHECK-DAG: linattn.inter
+// CHECK-DAG: linattn.block_state
+// CHECK-DAG: linattn.intra
 // CHECK-LABEL: func @steps_only(
 // CHECK: linattn.attention
 // CHECK-NOT: linattn.step
