@@ -193,6 +193,8 @@ struct PlaceBuffers : linattn::impl::LinattnPlaceBuffersBase<PlaceBuffers> {
            llvm::make_early_inc_range(buffer.alloc->getUsers()))
         if (isa<memref::DeallocOp>(user))
           user->erase();
+      // Not in front of the next op: that may be the allocation.
+      builder.setInsertionPointAfterValue(block);
       Value offset =
           arith::ConstantIndexOp::create(builder, loc, buffer.offset);
       Value view = memref::ViewOp::create(builder, buffer.alloc.getLoc(),
