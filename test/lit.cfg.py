@@ -26,6 +26,11 @@ config.substitutions.append(("%linattn_src", config.linattn_src_root))
 config.substitutions.append(("%linattn_lib", config.linattn_lib_dir))
 config.substitutions.append(("%mlir_lib", config.mlir_lib_dir))
 config.substitutions.append(("%shlibext", config.llvm_shlib_ext))
+# A stock mlir-opt with this project as a plugin.
+plugin = os.path.join(config.linattn_lib_dir, "LinattnPlugin" + config.llvm_shlib_ext)
+config.substitutions.append(
+    ("%plugin_opt", f"mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}")
+)
 config.substitutions.append(("%python", '"%s"' % config.python))
 config.substitutions.append(("%host_cc", config.host_cc))
 
