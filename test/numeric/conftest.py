@@ -1,0 +1,67 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Options and fixtures of the numeric suite. See README.md beside this file."""
+
+import os
+import secrets
+import zlib
+
+import numpy as np
+import pytest
+
+import compiling
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("linattn")
+    group.addoption("--seed", type=int, help="seed of all random inputs (default: fresh)")
+    group.addoption(
+        "--back",
+        choices=sorted(compiling.BACK_ENDS),
+        default="host",
+        help="what compiles the normal form: the host target, or upstream passes alone",
+    )
+    group.addoption(
+        "--programs", type=int, default=3000, help="programs that the fuzzers try"
+    )
+
+
+def pytest_configure(config):
+    # Workers of pytest-xdist inherit the environment: one seed for all.
+    seed = config.getoption("--seed")
+    if seed is not None:
+        os.environ["LINATTN_TEST_SEED"] = str(seed)
+    elif "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ["LINATTN_TEST_SEED"] = str(secrets.randbelow(2**31))
+
+
+def seed():
+    return int(os.environ["LINATTN_TEST_SEED"])
+
+
+def pytest_report_header(config):
+    return f"linattn: seed {seed()} (repeat with --seed={seed()}), build {compiling.BUILD}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        report.sections.append(("seed", f"repeat with --seed={seed()}"))
+
+
+@pytest.fixture
+def rng(request):
+    """Fresh random numbers, reproducible by seed and name of the test."""
+    name = request.node.nodeid.split("::", 1)[-1]
+    return np.random.default_rng([seed(), zlib.crc32(name.encode())])
+
+
+@pytest.fixture(scope="session")
+def cache(request, tmp_path_factory):
+    """Compiles functions, each once per session."""
+    return compiling.Cache(
+        tmp_path_factory.mktemp("compiled"), request.config.getoption("--back")
+    )
