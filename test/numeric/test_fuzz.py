@@ -1,0 +1,147 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Random and mutated IR through parser, verifier, passes and pipelines.
+
+A tool may reject a program; it may not crash or hang. What is well-formed must
+get through, and a sample of it must compute what the reference computes.
+"""
+
+import random
+import subprocess
+
+import pytest
+
+import compiling
+import conftest
+import fuzzing
+from checking import check
+from programs import GATES, Sizes, random_arguments
+
+BATCH = 100
+
+# Name -> flags of linattn-opt.
+PIPELINES = {
+    "verify": [],
+    "canonicalize": ["--canonicalize", "--cse"],
+    "recurrence": [*compiling.FRONT_ENDS["recurrence"], "--canonicalize"],
+    "blocks": [*compiling.FRONT_ENDS["blocks"], *compiling.STEPS, "--canonicalize"],
+    "bufferize": [
+        "--one-shot-bufferize=bufferize-function-boundaries=1 allow-unknown-ops=0"
+    ],
+}
+
+
+def process(text, flags, timeout):
+    command = [str(compiling.BUILD / "bin" / "linattn-opt"), "--split-input-file", *flags, "-"]
+    return subprocess.run(
+        command, input=text, text=True, capture_output=True, timeout=timeout,
+        env=compiling.ENVIRONMENT,
+    )
+
+
+def culprits(programs, flags):
+    """Those programs that make the tool crash or hang, one at a time."""
+    for text in programs:
+        try:
+            outcome = process(text, flags, timeout=20)
+            if compiling.died(outcome):
+                yield f"rc {outcome.returncode}\n{text}\n{outcome.stderr[-1500:]}"
+        except subprocess.TimeoutExpired:
+            yield f"hangs\n{text}"
+
+
+def run_batch(programs, flags):
+    """Runs many programs in one process; fails with the first that is to
+    blame. Returns the standard error."""
+    text = fuzzing.SEPARATOR.join(programs)
+    try:
+        outcome = process(text, flags, timeout=20 + BATCH)
+        crashed = compiling.died(outcome)
+    except subprocess.TimeoutExpired:
+        crashed = True
+    if crashed:
+        blame = next(culprits(programs, flags), "only as a batch:\n" + text)
+        pytest.fail(f"linattn-opt {' '.join(flags)}: {blame}", pytrace=False)
+    return outcome
+
+
+def batches(config_count):
+    return range(max(1, config_count // BATCH))
+
+
+def pytest_generate_tests(metafunc):
+    if "batch" in metafunc.fixturenames:
+        count = metafunc.config.getoption("--programs")
+        metafunc.parametrize("batch", batches(count))
+
+
+def source(batch, what):
+    return random.Random(f"{conftest.seed()}-{what}-{batch}")
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_valid_programs_pass(pipeline):
+    rng = source(0, "valid")
+    programs = [fuzzing.random_text(rng) for _ in range(BATCH)]
+    flags = PIPELINES[pipeline]
+    outcome = run_batch(programs, flags)
+    if outcome.returncode:
+        bad = next(t for t in programs if process(t, flags, 60).returncode)
+        pytest.fail(f"rejects\n{bad}\n{process(bad, flags, 60).stderr[-1500:]}", pytrace=False)
+
+
+def test_valid_programs_on_memrefs_verify():
+    rng = source(0, "memref")
+    programs = [fuzzing.to_memrefs(fuzzing.random_program(rng).mlir()) for _ in range(BATCH)]
+    programs = [p for p in programs if p]
+    assert len(programs) > BATCH // 2
+    assert run_batch(programs, []).returncode == 0
+
+
+@pytest.mark.parametrize("form", [[], ["--mlir-print-op-generic"], ["--emit-bytecode"]],
+                         ids=["pretty", "generic", "bytecode"])
+def test_round_trip(form, tmp_path):
+    rng = source(0, "round-trip")
+    text = "\n".join(fuzzing.random_text(rng, f"f{i}") for i in range(BATCH))
+    printed = compiling.opt(text, [])
+    again = tmp_path / "again"
+    compiling.opt(text, [*form, "-o", str(again)])
+    assert compiling.run_tool("linattn-opt", [str(again)]) == printed
+
+
+def test_mutated_programs_do_not_crash(batch):
+    rng = source(batch, "mutated")
+    programs = []
+    for _ in range(BATCH):
+        text = fuzzing.random_text(rng)
+        if rng.random() < 0.1:
+            text = fuzzing.to_memrefs(text) or text
+        programs.append(fuzzing.mutate(rng, text))
+    # Every batch through parser, verifier and one of the pipelines, by turns.
+    names = list(PIPELINES)
+    run_batch(programs, PIPELINES[names[batch % len(names)]])
+
+
+def test_mutated_generic_form_does_not_crash():
+    rng = source(0, "generic")
+    texts = [fuzzing.random_text(rng) for _ in range(BATCH)]
+    printed = compiling.opt(
+        fuzzing.SEPARATOR.join(texts), ["--split-input-file", "--mlir-print-op-generic"]
+    )
+    generic = [t for t in printed.split("// -----") if t.strip()]
+    for pipeline in PIPELINES.values():
+        run_batch([fuzzing.mutate(rng, t) for t in generic], pipeline)
+
+
+@pytest.mark.parametrize("front", sorted(compiling.FRONT_ENDS))
+@pytest.mark.parametrize("sample", range(6))
+def test_valid_programs_agree(cache, rng, sample, front):
+    program = fuzzing.random_program(source(sample, "agree-" + front))
+    function = cache.get(program.mlir(), front)
+    for gate in GATES:
+        n = int(rng.integers(0, 150))
+        cuts = sorted(rng.integers(0, n + 1, 3).tolist())
+        sizes = Sizes(int(rng.integers(1, 3)), n, (0, *cuts, n))
+        arguments = random_arguments(program, sizes, rng, gate)
+        check(function, program, arguments, sizes, f"{program} {gate}")
