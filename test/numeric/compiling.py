@@ -134,7 +134,9 @@ class Stock:
         run_tool(
             "clang",
             ["-x", "ir", "-", "-O1", "-march=native", "-shared", "-fPIC",
-             "-Wno-override-module", "-lm", "-o", output],
+             "-Wno-override-module", "-o", output, "-lm",
+             f"-L{LLVM_BIN.parent}/lib", f"-Wl,-rpath,{LLVM_BIN.parent}/lib",
+             "-lmlir_c_runner_utils"],
             ir,
         )
 

@@ -136,8 +136,10 @@ def _total(p, decay):
     with np.errstate(invalid="ignore"):
         if p.offsets is None:
             return g.sum(axis=1)
-        runs = zip(p.offsets[:-1], p.offsets[1:])
-        return np.stack([g[0, int(lo) : int(hi)].sum(axis=0) for lo, hi in runs])
+        out = np.zeros((p.sequences,) + g.shape[2:])
+        for s in range(p.sequences):
+            out[s] = g[0, int(p.offsets[s]) : int(p.offsets[s + 1])].sum(axis=0)
+        return out
 
 
 def state(p):
