@@ -41,7 +41,7 @@ part lit '^ +Passed +: +[0-9]+' \
 part unit '^[0-9]+% tests passed, 0 tests failed out of [0-9]+' \
   ctest --test-dir "$build/unittests" --output-on-failure --no-tests=error -j "$jobs"
 part numeric '[0-9]+ passed' \
-  env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q "$root/test/numeric"
+  env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/numeric"
 if [[ $preset == dev ]]; then
   part install '^consumer: [0-9]+ checks passed' "$root/scripts/test-install.sh" "$build"
   part lint '^lint: [0-9]+ files? checked' "$root/scripts/lint.sh" "$build"

@@ -52,8 +52,8 @@ def died(process):
 
 def run_tool(tool, arguments, text=None, timeout=300):
     """Runs a tool of the build; returns its standard output."""
-    path = BUILD / "bin" / tool
-    command = [path if path.exists() else LLVM_BIN / tool, *arguments]
+    folder = BUILD / "bin" if tool.startswith("linattn-") else LLVM_BIN
+    command = [folder / tool, *arguments]
     process = subprocess.run(
         list(map(str, command)),
         input=text,

@@ -19,8 +19,8 @@ def pytest_addoption(parser):
     group.addoption(
         "--back",
         choices=sorted(compiling.BACK_ENDS),
-        default="host",
-        help="what compiles the normal form: the host target, or upstream passes alone",
+        help="what compiles the normal form: the host target (default, if it is "
+        "built), or upstream passes alone",
     )
     group.addoption(
         "--programs", type=int, default=3000, help="programs that the fuzzers try"
@@ -36,12 +36,19 @@ def pytest_configure(config):
         os.environ["LINATTN_TEST_SEED"] = str(secrets.randbelow(2**31))
 
 
+def back_end(config):
+    return config.getoption("--back") or ("host" if compiling.Host.available() else "stock")
+
+
 def seed():
     return int(os.environ["LINATTN_TEST_SEED"])
 
 
 def pytest_report_header(config):
-    return f"linattn: seed {seed()} (repeat with --seed={seed()}), build {compiling.BUILD}"
+    return (
+        f"linattn: seed {seed()} (repeat with --seed={seed()}), "
+        f"{back_end(config)} back end, build {compiling.BUILD}"
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -62,6 +69,4 @@ def rng(request):
 @pytest.fixture(scope="session")
 def cache(request, tmp_path_factory):
     """Compiles functions, each once per session."""
-    return compiling.Cache(
-        tmp_path_factory.mktemp("compiled"), request.config.getoption("--back")
-    )
+    return compiling.Cache(tmp_path_factory.mktemp("compiled"), back_end(request.config))

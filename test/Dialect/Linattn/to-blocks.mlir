@@ -5,9 +5,9 @@
 func.func @forward(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: tensor<?x?x4x33xbf16>,
                    %g: tensor<?x?x4xf32>, %s0: tensor<?x4x64x33xf32>,
                    %o: tensor<?x?x4x33xbf16>, %s: tensor<?x4x64x33xf32>) -> (tensor<?x?x4x33xbf16>, tensor<?x4x64x33xf32>) {
+  // CHECK: %[[N:[a-z0-9_]+]] = tensor.dim %[[Q]], %c1
   // One kernel over sequences and heads.
   // CHECK: scf.forall (%[[B:[a-z0-9_]+]], %[[H:[a-z0-9_]+]]) in (%{{.*}}, 4) shared_outs(%[[OUT:[a-z0-9_]+]] = %{{.*}}, %[[FINAL:[a-z0-9_]+]] = %{{.*}})
-  // CHECK:   %[[N:[a-z0-9_]+]] = tensor.dim %[[Q]]
   // CHECK:   %[[S0H:[a-z0-9_]+]] = tensor.extract_slice %[[S0]][%[[B]], %[[H]], 0, 0] [1, 1, 64, 33]
   // CHECK:   %[[INIT:[a-z0-9_]+]] = tensor.pad %[[S0H]] low[0, 0] high[0, 15]
   // CHECK:   %[[ROWS:[a-z0-9_]+]] = tensor.extract_slice %[[OUT]][%[[B]], 0, %[[H]], 0] [1, %[[N]], 1, 33]

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "HeadSlicer.h"
+#include "RuntimeChecks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -126,6 +127,7 @@ void HeadSlicer::buildHeadLoop(
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   auto dps = cast<DestinationStyleOpInterface>(op.getOperation());
+  buildRuntimeChecks(rewriter, op);
 
   HeadSlicer slicer(rewriter, loc, op);
   OpOperand *offsetsOperand = findDim(op, DimRole::Boundary).first;

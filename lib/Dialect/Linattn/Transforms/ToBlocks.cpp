@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "HeadSlicer.h"
+#include "RuntimeChecks.h"
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 #include "linattn/Dialect/Linattn/Transforms/Transforms.h"
@@ -206,6 +207,9 @@ struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(checkBlockable(op, rewriter)))
       return failure();
+    op = cast<AttentionOp>(
+        padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
+            .getOperation());
     auto buildBody = [&](HeadSlicer &slicer) -> SmallVector<Value> {
       OpBuilder &b = slicer.getBuilder();
       Location loc = slicer.getLoc();
@@ -271,6 +275,9 @@ struct StateToBlocks : OpRewritePattern<StateOp> {
                                 PatternRewriter &rewriter) const override {
     if (failed(checkBlockable(op, rewriter)))
       return failure();
+    op = cast<StateOp>(
+        padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
+            .getOperation());
     auto buildBody = [&](HeadSlicer &slicer) -> SmallVector<Value> {
       OpBuilder &b = slicer.getBuilder();
       Location loc = slicer.getLoc();

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "HeadSlicer.h"
+#include "RuntimeChecks.h"
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 #include "linattn/Dialect/Linattn/Transforms/Transforms.h"
@@ -42,7 +43,8 @@ static Value returnInput(OpBuilder &, Location, ValueRange args) {
 namespace {
 /// Work on one token of one head, for any of the named ops. States keep the
 /// order of channels that they have in memory.
-template <typename OpTy> class TokenBuilder {
+template <typename OpTy>
+class TokenBuilder {
 public:
   TokenBuilder(OpTy op, HeadSlicer &slicer)
       : op(op), slicer(slicer), t(slicer.getBuilder(), slicer.getLoc()),
@@ -175,6 +177,9 @@ struct StepToRecurrence : OpRewritePattern<StepOp> {
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expects tensors");
+    op = cast<StepOp>(
+        padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
+            .getOperation());
     auto body = [&](HeadSlicer &slicer) -> SmallVector<Value> {
       TokenBuilder<StepOp> token(op, slicer);
       OpFoldResult zero = rewriter.getIndexAttr(0);
@@ -199,6 +204,9 @@ struct AttentionToRecurrence : OpRewritePattern<AttentionOp> {
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expects tensors");
+    op = cast<AttentionOp>(
+        padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
+            .getOperation());
     auto body = [&](HeadSlicer &slicer) -> SmallVector<Value> {
       OpBuilder &b = slicer.getBuilder();
       Location loc = slicer.getLoc();
@@ -260,6 +268,9 @@ struct StateToRecurrence : OpRewritePattern<StateOp> {
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expects tensors");
+    op = cast<StateOp>(
+        padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
+            .getOperation());
     auto body = [&](HeadSlicer &slicer) -> SmallVector<Value> {
       TokenBuilder<StateOp> token(op, slicer);
       bool forward = op.getDirection() == Direction::Forward;
