@@ -8,6 +8,7 @@
 
 #include "linattn/InitAll.h"
 
+#include "linattn/ABI/Passes.h"
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 #include "linattn/Dialect/Linattn/TransformOps/LinattnTransformOps.h"
 #include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
@@ -26,6 +27,7 @@ void linattn::registerAllPasses() {
   registerLinattnTransformsPasses();
   registerLinattnHostPasses();
   registerHostPipelines();
+  registerLinattnABIPasses();
 }
 
 const char *linattn::getBugReportMessage() {

@@ -1,0 +1,261 @@
+//===- AllocsToWorkspace.cpp - take temporaries from the workspace -------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "linattn/ABI/Interface.h"
+#include "linattn/ABI/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir {
+namespace linattn {
+#define GEN_PASS_DEF_LINATTNALLOCSTOWORKSPACE
+#include "linattn/ABI/Passes.h.inc"
+} // namespace linattn
+} // namespace mlir
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+/// Temporaries start at multiples of this many bytes: a cache line, and the
+/// widest vector.
+static constexpr int64_t kAlignment = 64;
+
+/// True if `op` runs its body more than once, possibly at the same time.
+static bool isParallelLoop(Operation *op) {
+  return op->hasTrait<OpTrait::HasParallelRegion>() ||
+         op->getName().getDialectNamespace() == "omp";
+}
+
+/// The loop that carries `alloc` from one iteration to the next, or null. Such
+/// a buffer has more than one life at a time and cannot have one place.
+static Operation *findCarryingLoop(memref::AllocOp alloc,
+                                   BufferViewFlowAnalysis &aliases) {
+  for (Operation *parent = alloc->getParentOp();
+       parent && !isa<func::FuncOp>(parent); parent = parent->getParentOp()) {
+    if (!isa<LoopLikeOpInterface>(parent))
+      continue;
+    for (Value alias : aliases.resolve(alloc.getResult())) {
+      bool isResult = alias.getDefiningOp() == parent;
+      bool isArgument = isa<BlockArgument>(alias) &&
+                        alias.getParentBlock()->getParentOp() == parent;
+      if (isResult || isArgument)
+        return parent;
+    }
+  }
+  return nullptr;
+}
+
+namespace {
+/// Clones the computation of sizes to one place, given the sizes of the
+/// arguments there.
+class SizeCloner {
+public:
+  SizeCloner(OpBuilder &b, Block &entry,
+             llvm::function_ref<Value(OpBuilder &, BlockArgument, int64_t)>
+                 getArgumentSize)
+      : b(b), entry(entry), getArgumentSize(getArgumentSize) {}
+
+  /// The copy of `value`, or null if it does not follow from sizes.
+  Value clone(Value value) {
+    if (Value known = mapping.lookupOrNull(value))
+      return known;
+    auto result = dyn_cast<OpResult>(value);
+    if (!result)
+      return {};
+    Operation *op = result.getOwner();
+    if (auto dim = dyn_cast<memref::DimOp>(op)) {
+      auto argument = dyn_cast<BlockArgument>(dim.getSource());
+      std::optional<int64_t> index = dim.getConstantIndex();
+      if (!argument || argument.getOwner() != &entry || !index)
+        return {};
+      Value size = getArgumentSize(b, argument, *index);
+      mapping.map(value, size);
+      return size;
+    }
+    if (op->getNumRegions() != 0 || !isPure(op))
+      return {};
+    for (Value operand : op->getOperands())
+      if (isa<ShapedType>(operand.getType()) || !clone(operand))
+        return {};
+    b.clone(*op, mapping);
+    return mapping.lookup(value);
+  }
+
+private:
+  OpBuilder &b;
+  Block &entry;
+  llvm::function_ref<Value(OpBuilder &, BlockArgument, int64_t)>
+      getArgumentSize;
+  IRMapping mapping;
+};
+
+struct AllocsToWorkspace
+    : linattn::impl::LinattnAllocsToWorkspaceBase<AllocsToWorkspace> {
+  using Base::Base;
+
+  void runOnOperation() override;
+
+private:
+  LogicalResult rewrite(func::FuncOp func, Interface interface,
+                        SymbolTable &symbols);
+};
+} // namespace
+
+/// Adds up the sizes of `allocs` with `cloner`; `offsets` are where they
+/// start. Returns the sum, or null after an error.
+static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
+                    SizeCloner &cloner, SmallVectorImpl<Value> &offsets) {
+  Value total = arith::ConstantIndexOp::create(b, b.getUnknownLoc(), 0);
+  for (memref::AllocOp alloc : allocs) {
+    Location loc = alloc.getLoc();
+    MemRefType type = alloc.getType();
+    int64_t staticBytes = getElementBytes(type.getElementType());
+    for (int64_t size : type.getShape())
+      if (!ShapedType::isDynamic(size))
+        staticBytes *= size;
+    Value bytes = arith::ConstantIndexOp::create(b, loc, staticBytes);
+    for (Value size : alloc.getDynamicSizes()) {
+      Value copy = cloner.clone(size);
+      if (!copy) {
+        alloc.emitError()
+            << "cannot place a temporary of type " << type
+            << " in the workspace: expected its size to follow from the sizes "
+               "of the arguments, but it depends on values";
+        return {};
+      }
+      bytes = arith::MulIOp::create(b, loc, bytes, copy);
+    }
+    offsets.push_back(total);
+    Value mask = arith::ConstantIndexOp::create(b, loc, -kAlignment);
+    Value slack = arith::ConstantIndexOp::create(b, loc, kAlignment - 1);
+    bytes = arith::AddIOp::create(b, loc, bytes, slack);
+    bytes = arith::AndIOp::create(b, loc, bytes, mask);
+    total = arith::AddIOp::create(b, loc, total, bytes);
+  }
+  return total;
+}
+
+LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func,
+                                         Interface interface,
+                                         SymbolTable &symbols) {
+  Block &entry = func.getBody().front();
+  Location loc = func.getLoc();
+  BufferViewFlowAnalysis aliases(func);
+  SmallVector<memref::AllocOp> allocs;
+  WalkResult walk = func.walk([&](memref::AllocOp alloc) -> WalkResult {
+    InFlightDiagnostic diag;
+    for (Operation *parent = alloc->getParentOp(); parent != func;
+         parent = parent->getParentOp())
+      if (isParallelLoop(parent))
+        return alloc.emitError()
+               << "expected no allocation in a parallel loop, but got a "
+                  "temporary of type "
+               << alloc.getType();
+    if (Operation *loop = findCarryingLoop(alloc, aliases)) {
+      InFlightDiagnostic diag =
+          alloc.emitError()
+          << "cannot place a temporary of type " << alloc.getType()
+          << " in the workspace: a loop carries it to the next iteration";
+      diag.attachNote(loop->getLoc()) << "this loop";
+      return diag;
+    }
+    if (!alloc.getType().getLayout().isIdentity())
+      return alloc.emitError() << "expected a temporary with identity layout, "
+                                  "but got "
+                               << alloc.getType();
+    allocs.push_back(alloc);
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+
+  // The function that computes the size of the workspace.
+  OpBuilder b(func);
+  b.setInsertionPointAfter(func);
+  SmallVector<Type> sizeTypes;
+  SmallVector<unsigned> firstSize;
+  for (Type type : func.getArgumentTypes()) {
+    firstSize.push_back(sizeTypes.size());
+    if (auto memref = dyn_cast<MemRefType>(type))
+      sizeTypes.append(memref.getRank(), b.getIndexType());
+  }
+  auto workspaceFunc = func::FuncOp::create(
+      b, loc, (func.getSymName() + ".workspace").str(),
+      b.getFunctionType(sizeTypes, b.getIndexType()));
+  workspaceFunc.setPrivate();
+  symbols.insert(workspaceFunc);
+  Block *workspaceBody = workspaceFunc.addEntryBlock();
+  b.setInsertionPointToStart(workspaceBody);
+  auto getPassedSize = [&](OpBuilder &, BlockArgument argument,
+                           int64_t dim) -> Value {
+    return workspaceBody->getArgument(firstSize[argument.getArgNumber()] + dim);
+  };
+  SizeCloner sizeCloner(b, entry, getPassedSize);
+  SmallVector<Value> unused;
+  Value total = layOut(b, allocs, sizeCloner, unused);
+  if (!total)
+    return failure();
+  func::ReturnOp::create(b, loc, total);
+
+  // The views. Offsets are computed once, where everything sees them.
+  b.setInsertionPointToStart(&entry);
+  Value workspace = entry.addArgument(
+      MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), loc);
+  auto getOwnSize = [&](OpBuilder &b, BlockArgument argument,
+                        int64_t dim) -> Value {
+    return memref::DimOp::create(b, loc, argument, dim);
+  };
+  SizeCloner ownCloner(b, entry, getOwnSize);
+  SmallVector<Value> offsets;
+  layOut(b, allocs, ownCloner, offsets);
+  for (auto [alloc, offset] : llvm::zip(allocs, offsets)) {
+    for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
+      if (isa<memref::DeallocOp>(user))
+        user->erase();
+    b.setInsertionPoint(alloc);
+    Value view =
+        memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(), workspace,
+                               offset, alloc.getDynamicSizes());
+    alloc.replaceAllUsesWith(view);
+    alloc.erase();
+  }
+  func.setFunctionType(b.getFunctionType(entry.getArgumentTypes(),
+                                         func.getResultTypes()));
+  interface.workspace = FlatSymbolRefAttr::get(workspaceFunc);
+  func->setAttr(kInterfaceAttrName, interface.toAttr(&getContext()));
+  return success();
+}
+
+void AllocsToWorkspace::runOnOperation() {
+  // Sizes must be traced to arguments: look through views and allocations.
+  RewritePatternSet patterns(&getContext());
+  memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
+  memref::populateResolveShapedTypeResultDimsPatterns(patterns);
+  memref::DimOp::getCanonicalizationPatterns(patterns, &getContext());
+  if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    return signalPassFailure();
+
+  SymbolTable symbols(getOperation());
+  SmallVector<std::pair<func::FuncOp, Interface>> entries;
+  for (func::FuncOp func : getOperation().getOps<func::FuncOp>()) {
+    FailureOr<Interface> interface = getInterface(func);
+    if (succeeded(interface))
+      entries.push_back({func, *interface});
+  }
+  for (auto &[func, interface] : entries)
+    if (failed(rewrite(func, interface, symbols)))
+      return signalPassFailure();
+}
