@@ -14,6 +14,7 @@
 #include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 #include "linattn/Host/Passes.h"
+#include "linattn/Pipelines/Pipelines.h"
 
 using namespace mlir;
 
@@ -28,6 +29,7 @@ void linattn::registerAllPasses() {
   registerLinattnHostPasses();
   registerHostPipelines();
   registerLinattnABIPasses();
+  registerPipelines();
 }
 
 const char *linattn::getBugReportMessage() {
