@@ -13,7 +13,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/UB/IR/UBOps.h"
 
 namespace mlir {
 namespace linattn {
@@ -50,7 +49,7 @@ static void addStatusResult(func::FuncOp func, MessageTable &messages) {
     SmallVector<Value> operands = {
         messages.getAddress(b, loc, assert.getMsg())};
     for (Type type : ArrayRef(resultTypes).drop_front())
-      operands.push_back(ub::PoisonOp::create(b, loc, type));
+      operands.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
     func::ReturnOp::create(b, loc, operands);
     b.setInsertionPoint(assert);
     cf::CondBranchOp::create(b, loc, assert.getArg(), checked, failed);

@@ -9,24 +9,20 @@
 #include "linattn/Driver/Compiler.h"
 
 #include "linattn/ABI/Passes.h"
+#include "linattn/Host/Passes.h"
 #include "linattn/InitAll.h"
 #include "linattn/Pipelines/Pipelines.h"
 
-#include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
-#include "mlir/Dialect/Linalg/Passes.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
-#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -44,32 +40,21 @@ void mlir::linattn::registerCompilerDialects(DialectRegistry &registry) {
 // Lowering
 //===----------------------------------------------------------------------===//
 
-/// The normal form to buffers.
-static void buildToBuffers(OpPassManager &pm) {
-  pm.addPass(bufferization::createEmptyTensorEliminationPass());
-  bufferization::OneShotBufferizePassOptions options;
-  pm.addPass(bufferization::createOneShotBufferizePass(options));
-  for (int i = 0; i < 2; ++i) {
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
+/// Tells the host pipeline what it may know about the machine.
+static void setHostOptions(const llvm::TargetMachine &targetMachine,
+                           HostPipelineOptions &options) {
+  const llvm::MCSubtargetInfo &subtarget = *targetMachine.getMCSubtargetInfo();
+  if (!targetMachine.getTargetTriple().isX86()) {
+    options.vectorBits = 128;
+    options.vectorRegisters = 32;
+  } else if (subtarget.checkFeatures("+avx512f")) {
+    options.vectorBits = 512;
+    options.vectorRegisters = 32;
+  } else if (subtarget.checkFeatures("+avx")) {
+    options.vectorBits = 256;
+  } else {
+    options.vectorBits = 128;
   }
-  // Tiles of kernels go on the stack.
-  bufferization::PromoteBuffersToStackPassOptions promote;
-  promote.maxAllocSizeInBytes = 1 << 20;
-  pm.addNestedPass<func::FuncOp>(
-      bufferization::createPromoteBuffersToStackPass(promote));
-}
-
-/// Buffers to the LLVM dialect.
-static void buildToLLVM(OpPassManager &pm) {
-  pm.addPass(createConvertLinalgToLoopsPass());
-  pm.addPass(createForallToParallelLoopPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertToLLVMPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
 LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
@@ -93,15 +78,18 @@ LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
   case Level::NormalForm:
     buildNormalFormPipeline(pm, normalForm);
     break;
-  case Level::LLVM:
+  case Level::LLVM: {
+    HostPipelineOptions host;
+    setHostOptions(targetMachine, host);
     buildNormalFormPipeline(pm, normalForm);
     pm.addPass(createLinattnResultsToDestinations());
-    buildToBuffers(pm);
+    buildNormalFormToBuffersPipeline(pm, host);
     pm.addPass(createLinattnAllocsToWorkspace());
     pm.addPass(createLinattnAssertsToStatus());
-    buildToLLVM(pm);
+    buildBuffersToLLVMPipeline(pm, host);
     pm.addPass(createLinattnEmitCInterface());
     break;
+  }
   }
   return pm.run(module);
 }

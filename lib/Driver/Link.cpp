@@ -33,7 +33,7 @@ static llvm::Expected<std::string> findLibrary(StringRef name) {
       return path.str().str();
   }
   return llvm::createStringError("found no %s in %s", name.str().c_str(),
-                                 llvm::join(kLibraryFolders, ", ").c_str());
+                                 llvm::join(ArrayRef(kLibraryFolders), ", ").c_str());
 }
 
 llvm::Expected<std::string> mlir::linattn::findOpenMPRuntime() {

@@ -49,6 +49,7 @@ void mlir::linattn::buildNormalFormPipeline(
     OpPassManager &pm, const NormalFormPipelineOptions &options) {
   buildBlocksPipeline(pm, options);
   pm.addNestedPass<func::FuncOp>(createLinattnDecomposeBlocks());
+  pm.addNestedPass<func::FuncOp>(createLinattnLinalgToKernels());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
 }

@@ -20,8 +20,10 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
@@ -141,7 +143,7 @@ static FailureOr<Emit> getEmitKind() {
 
 static LogicalResult
 writeOutput(llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> write) {
-  std::string path = outputPath.empty() ? "-" : outputPath;
+  std::string path = outputPath.empty() ? "-" : outputPath.getValue();
   std::error_code error;
   llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
   if (error)

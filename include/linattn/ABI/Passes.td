@@ -164,8 +164,8 @@ def LinattnAssertsToStatus
     ```
   }];
   let dependentDialects = [
-    "mlir::cf::ControlFlowDialect", "mlir::func::FuncDialect",
-    "mlir::LLVM::LLVMDialect", "mlir::ub::UBDialect"];
+    "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect",
+    "mlir::func::FuncDialect", "mlir::LLVM::LLVMDialect"];
 }
 
 def LinattnEmitCInterface
