@@ -4,10 +4,14 @@
 //
 // Both functions compute the same recurrence:
 //   prefill(a) and one step for each token of b = prefill(a + b)
+//
+// linattn.inplace = 1 ties the state that comes in to result 1, the state that
+// goes out: the caller owns one buffer, and both functions update it.
 
 // Tokens of the prompt: outputs, and the state behind the last one.
 func.func @prefill(%q: tensor<1x?x4x64xf32>, %k: tensor<1x?x4x64xf32>,
-                   %v: tensor<1x?x4x64xf32>, %s0: tensor<1x4x64x64xf32>)
+                   %v: tensor<1x?x4x64xf32>,
+                   %s0: tensor<1x4x64x64xf32> {linattn.inplace = 1 : i64})
     -> (tensor<1x?x4x64xf32>, tensor<1x4x64x64xf32>) {
   %c1 = arith.constant 1 : index
   %n = tensor.dim %q, %c1 : tensor<1x?x4x64xf32>
@@ -24,7 +28,8 @@ func.func @prefill(%q: tensor<1x?x4x64xf32>, %k: tensor<1x?x4x64xf32>,
 
 // One new token: its output, and the state with it.
 func.func @step(%q: tensor<1x4x64xf32>, %k: tensor<1x4x64xf32>,
-                %v: tensor<1x4x64xf32>, %s0: tensor<1x4x64x64xf32>)
+                %v: tensor<1x4x64xf32>,
+                %s0: tensor<1x4x64x64xf32> {linattn.inplace = 1 : i64})
     -> (tensor<1x4x64xf32>, tensor<1x4x64x64xf32>) {
   %g = linattn.slopes <released> layer 3 of 24 : tensor<4xf32>
   %oi = tensor.empty() : tensor<1x4x64xf32>
