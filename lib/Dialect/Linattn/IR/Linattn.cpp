@@ -65,12 +65,15 @@ void LinattnDialect::addDecayClass(std::unique_ptr<DecayClass> decayClass) {
 LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      int64_t chunk, int64_t subChunk, int64_t headAlign) {
+  // schedule_c1
   if (chunk < 1 || chunk > 1024)
     return emitError() << "expects chunk from 1 to 1024 tokens, but got "
                        << chunk;
+  // schedule_c2
   if (subChunk < 1 || chunk % subChunk != 0)
     return emitError() << "expects sub_chunk to divide chunk = " << chunk
                        << ", but got " << subChunk;
+  // schedule_c3
   if (headAlign < 1 || headAlign > 256)
     return emitError() << "expects head_align from 1 to 256 channels, but got "
                        << headAlign;

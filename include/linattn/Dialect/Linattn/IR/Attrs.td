@@ -28,6 +28,8 @@ def Linattn_ScheduleAttr : AttrDef<Linattn_Dialect, "Schedule"> {
 
     Chosen by `linattn-set-schedule`, or written by hand.
 
+    Constraints: schedule_c1 to schedule_c3 in `docs/Spec.md`.
+
     Example:
 
     ```mlir

@@ -24,6 +24,8 @@ include "mlir/IR/OpAsmInterface.td"
 class Linattn_TensorOrMemRefOf<list<Type> elements>
     : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>]>;
 
+// linattn_c10: element types.
+
 /// Queries, keys, values and outputs.
 def Linattn_Data : Linattn_TensorOrMemRefOf<[F16, BF16, F32]>;
 /// Natural logarithms of decay factors, widened to f32 before any sum.
@@ -95,7 +97,7 @@ def Linattn_AttentionOp : Linattn_ComputeOp<"attention"> {
     The contents of the output operands are not read. An empty sequence has no
     output rows and its final state is its initial state.
 
-    Constraints: attention_c1 to attention_c8 in `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10 in `docs/Spec.md`.
 
     Example:
 
@@ -157,7 +159,7 @@ def Linattn_StateOp : Linattn_ComputeOp<"state"> {
     the shape [S, H], or [S, H, D] if the decay differs by channel. Operands,
     directions and shapes are those of `linattn.attention`.
 
-    Constraints: state_c1 to state_c4 in `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10 in `docs/Spec.md`.
 
     Example:
 
@@ -223,7 +225,7 @@ def Linattn_StepOp : Linattn_ComputeOp<"step"> {
     | output | [B, H, Dv] |
     | state | [B, H, Dk, Dv] (`vk`: [B, H, Dv, Dk]) |
 
-    Constraints: step_c1 to step_c4 in `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10 in `docs/Spec.md`.
 
     Example:
 
@@ -323,6 +325,8 @@ def Linattn_InterOp : Linattn_BlockOp<"inter"> {
     | value_decay | [], [C] or [C, Dv] |
     | output | [C, Dv], f32, read and written |
 
+    Constraints: linattn_c1 to linattn_c10 and block_c1 in `docs/Spec.md`.
+
     Example:
 
     ```mlir
@@ -370,6 +374,8 @@ def Linattn_BlockStateOp : Linattn_BlockOp<"block_state"> {
     | value_decay | [], [C] or [C, Dv] |
     | state (output) | [Dk, Dv], f32, read and written |
 
+    Constraints: linattn_c1 to linattn_c10 and block_c1 in `docs/Spec.md`.
+
     Example:
 
     ```mlir
@@ -414,6 +420,9 @@ def Linattn_IntraOp : Linattn_BlockOp<"intra"> {
 
     `sub_chunk` is the number of rows that are computed together: a row block
     reads only the blocks that it may attend to.
+
+    Constraints: linattn_c1 to linattn_c10, block_c1 and intra_c1 in
+    `docs/Spec.md`.
 
     Example:
 

@@ -79,6 +79,14 @@ def ApplyToBlocksPatternsOp : Linattn_PatternsOp<"to_blocks"> {
   let summary = "The patterns of linattn-to-blocks";
   let description = [{
     Cuts the named ops that have a schedule into chunks of block ops.
+
+    Example:
+
+    ```mlir
+    transform.apply_patterns to %func {
+      transform.apply_patterns.linattn.to_blocks
+    } : !transform.any_op
+    ```
   }];
 }
 
@@ -87,6 +95,14 @@ def ApplyDecomposeBlocksPatternsOp
   let summary = "The patterns of linattn-decompose-blocks";
   let description = [{
     Decomposes block ops into contractions and maps.
+
+    Example:
+
+    ```mlir
+    transform.apply_patterns to %func {
+      transform.apply_patterns.linattn.decompose_blocks
+    } : !transform.any_op
+    ```
   }];
 }
 
