@@ -14,7 +14,7 @@
 // RUN:   | mlir-runner -e main -entry-point-result=i32 -shared-libs=%mlir_lib/libmlir_c_runner_utils%shlibext \
 // RUN:   | FileCheck %s --check-prefix=RESULT
 
-// LOWERED-NOT: linattn.
+// LOWERED-NOT: = linattn.
 // RESULT: {{^}}1{{$}}
 
 func.func @recurrence(%q: tensor<2x?x2x9xf32>, %k: tensor<2x?x4x9xf32>, %v: tensor<2x?x4x5xf32>, %g: tensor<4x9xf32>, %h: tensor<4x5xf32>,

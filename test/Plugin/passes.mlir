@@ -8,9 +8,9 @@
 // RUN: %plugin_opt %s --pass-pipeline='builtin.module(func.func(linattn-set-schedule,linattn-to-blocks))' \
 // RUN:   | FileCheck %s --check-prefix=BLOCKS
 // RUN: %plugin_opt %s --pass-pipeline='builtin.module(func.func(linattn-set-schedule,linattn-to-blocks,linattn-decompose-blocks))' \
-// RUN:   | FileCheck %s --check-prefix=NORMAL --implicit-check-not='linattn.'
+// RUN:   | FileCheck %s --check-prefix=NORMAL --implicit-check-not='= linattn.'
 // RUN: %plugin_opt %s --pass-pipeline='builtin.module(func.func(linattn-to-recurrence))' \
-// RUN:   | FileCheck %s --check-prefix=NORMAL --implicit-check-not='linattn.'
+// RUN:   | FileCheck %s --check-prefix=NORMAL --implicit-check-not='= linattn.'
 
 // SCHEDULE: linattn.attention
 // SCHEDULE-SAME: schedule = #linattn.schedule<chunk = 32, sub_chunk = 16, head_align = 16>

@@ -119,9 +119,9 @@ module attributes {transform.with_named_sequence} {
 
 // Only steps are lowered, then the rest by chunks, one level after the other.
 // CHECK-LABEL: func @patterns(
-// CHECK-NOT: linattn.
+// CHECK-NOT: = linattn.
 // CHECK: linalg.contract
-// CHECK-NOT: linattn.
+// CHECK-NOT: = linattn.
 // CHECK: return
 // CHECK-LABEL: func @blocks_only(
 // CHECK-DAG: linattn.inter
