@@ -63,6 +63,7 @@ LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
   auto pm = PassManager::on<ModuleOp>(module.getContext());
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
+  applyDefaultTimingPassManagerCLOptions(pm);
   NormalFormPipelineOptions normalForm;
   normalForm.chunk = options.chunk;
   normalForm.subChunk = options.subChunk;
