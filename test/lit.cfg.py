@@ -23,6 +23,7 @@ llvm_config.with_environment("PATH", config.linattn_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 
 config.substitutions.append(("%linattn_src", config.linattn_src_root))
+config.substitutions.append(("%linattn_obj", config.linattn_obj_root))
 config.substitutions.append(("%linattn_lib", config.linattn_lib_dir))
 config.substitutions.append(("%mlir_lib", config.mlir_lib_dir))
 config.substitutions.append(("%shlibext", config.llvm_shlib_ext))
@@ -31,7 +32,8 @@ plugin = os.path.join(config.linattn_lib_dir, "LinattnPlugin" + config.llvm_shli
 config.substitutions.append(
     ("%plugin_opt", f"mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}")
 )
-config.substitutions.append(("%python", '"%s"' % config.python))
+# Lit has a %python of its own, which need not have numpy.
+config.substitutions.append(("%venv_python", config.python))
 config.substitutions.append(("%host_cc", config.host_cc))
 
 # A tool that was not built is left alone: the tests that need it fail, and

@@ -50,7 +50,6 @@ void mlir::linattn::buildNormalFormPipeline(
   buildBlocksPipeline(pm, options);
   pm.addNestedPass<func::FuncOp>(createLinattnDecomposeBlocks());
   pm.addNestedPass<func::FuncOp>(createLinattnLinalgToKernels());
-  pm.addNestedPass<func::FuncOp>(createLinattnLinalgToKernels());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
 }
