@@ -10,9 +10,12 @@
 #include "linattn/ABI/Messages.h"
 #include "linattn/ABI/Passes.h"
 
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/DialectConversion.h"
 
 namespace mlir {
 namespace linattn {
@@ -64,6 +67,26 @@ struct AssertsToStatus
   using Base::Base;
 
   void runOnOperation() override {
+    // Loops and branches around an assert become blocks of the function.
+    auto containsAssert = [](Operation *op) {
+      return op
+          ->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
+          .wasInterrupted();
+    };
+    ConversionTarget target(getContext());
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    target.addDynamicallyLegalOp<scf::ForOp, scf::IfOp, scf::WhileOp,
+                                 scf::ExecuteRegionOp, scf::IndexSwitchOp>(
+        [&](Operation *op) {
+          return op->getParentOfType<scf::ForallOp>() ||
+                 op->getParentOfType<scf::ParallelOp>() || !containsAssert(op);
+        });
+    RewritePatternSet patterns(&getContext());
+    populateSCFToControlFlowConversionPatterns(patterns);
+    if (failed(applyPartialConversion(getOperation(), target,
+                                      std::move(patterns))))
+      return signalPassFailure();
+
     auto hasStatus = [](Operation *op) {
       return isa<func::FuncOp>(op) && (op->hasAttr(kInterfaceAttrName) ||
                                        op->hasAttr(kSizesAttrName));

@@ -8,6 +8,8 @@
 
 #include "linattn/ABI/Interface.h"
 #include "linattn/ABI/Passes.h"
+#include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Linattn/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -112,6 +114,11 @@ OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
   symbols.insert(sizes);
   Block &body = sizes.getBody().front();
 
+  // The checks that the lowerings will build, as far as sizes decide them.
+  sizes.walk([&](DimRoleOpInterface op) {
+    OpBuilder checks(op);
+    buildRuntimeChecks(checks, op);
+  });
   SmallVector<cf::AssertOp> dropped;
   sizes.walk([&](cf::AssertOp assert) {
     if (assert->getBlock() != &body || !dependsOnSizesOnly(assert.getArg()))

@@ -53,9 +53,6 @@ void linattn::buildNormalFormToBuffersPipeline(
 
 void linattn::buildBuffersToLLVMPipeline(OpPassManager &pm,
                                          const HostPipelineOptions &options) {
-  bufferization::buildBufferDeallocationPipeline(
-      pm, bufferization::BufferDeallocationPipelineOptions());
-
   OpPassManager &loops = pm.nest<func::FuncOp>();
   loops.addPass(createForallToParallelLoopPass());
   loops.addPass(createLinattnLowerMath());
@@ -89,6 +86,8 @@ void linattn::buildBuffersToLLVMPipeline(OpPassManager &pm,
 void linattn::buildHostPipeline(OpPassManager &pm,
                                 const HostPipelineOptions &options) {
   buildNormalFormToBuffersPipeline(pm, options);
+  bufferization::buildBufferDeallocationPipeline(
+      pm, bufferization::BufferDeallocationPipelineOptions());
   buildBuffersToLLVMPipeline(pm, options);
 }
 

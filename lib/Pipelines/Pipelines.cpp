@@ -24,7 +24,6 @@ void mlir::linattn::buildSchedulePipeline(
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  pm.addNestedPass<func::FuncOp>(createLinattnInsertRuntimeChecks());
   if (options.cInterface)
     pm.addPass(createLinattnOutlineSizes());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());

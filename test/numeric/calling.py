@@ -185,7 +185,6 @@ class Function:
             )
             assert signature.abi_version == 1, signature.abi_version
             assert signature.num_arguments == len(arguments), signature.num_arguments
-            assert signature.num_results == len(results), signature.num_results
             receives = {}  # result -> argument
             for i in range(len(arguments)):
                 target = signature.parameters[i].inplace
@@ -194,6 +193,7 @@ class Function:
                 else:
                     inputs[i].make_read_only()
             own = [j for j in range(len(results)) if j not in receives]
+            assert signature.num_results == len(own), signature.num_results
             tensors = [
                 _descriptor(g, DTYPES[element])
                 for g, (_, element) in zip(inputs, arguments)

@@ -16,8 +16,9 @@ def LinattnOutlineSizes : Pass<"linattn-outline-sizes", "mlir::ModuleOp"> {
   let description = [{
     For every public function, creates a private function that computes the
     sizes of its results from the sizes of its arguments. It keeps the
-    `cf.assert`s that compare sizes, so that a caller who asks for the sizes
-    hears of arguments that do not fit together. A function that cannot be
+    `cf.assert`s that compare sizes, and builds those that the lowerings of
+    `linattn` ops will build, so that a caller who asks for the sizes hears of
+    arguments that do not fit together. A function that cannot be
     called through the C ABI, or whose result has a size that depends on the
     values of an argument, is an error.
 
@@ -136,9 +137,9 @@ def LinattnAssertsToStatus
   let description = [{
     Gives every entry function, and every function that computes sizes for one,
     a first result: a pointer to the message of the check that failed, or null.
-    A `cf.assert` becomes a branch to a return. A `cf.assert` inside another
-    op, for example in a parallel loop, has nowhere to return to: it is an
-    error. Runs on unstructured control flow.
+    A `cf.assert` becomes a branch to a return; sequential `scf` ops around it
+    become branches, too. A `cf.assert` in a parallel loop has nowhere to return
+    to: it is an error.
 
     Before:
 
@@ -165,7 +166,8 @@ def LinattnAssertsToStatus
   }];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect",
-    "mlir::func::FuncDialect", "mlir::LLVM::LLVMDialect"];
+    "mlir::func::FuncDialect", "mlir::LLVM::LLVMDialect",
+    "mlir::scf::SCFDialect"];
 }
 
 def LinattnEmitCInterface

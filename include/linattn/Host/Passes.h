@@ -46,11 +46,13 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
 void buildNormalFormToBuffersPipeline(OpPassManager &pm,
                                       const HostPipelineOptions &options);
 
-/// Loops over vectors on buffers to the LLVM dialect.
+/// Loops over vectors on buffers to the LLVM dialect. Frees nothing: what is
+/// allocated has its deallocation or came from the caller.
 void buildBuffersToLLVMPipeline(OpPassManager &pm,
                                 const HostPipelineOptions &options);
 
-/// Both of the above: `linattn-host-pipeline`.
+/// Both of the above, with deallocations between them:
+/// `linattn-host-pipeline`.
 void buildHostPipeline(OpPassManager &pm, const HostPipelineOptions &options);
 
 /// Registers the pipelines above by name.

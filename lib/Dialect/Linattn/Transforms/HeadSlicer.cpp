@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "HeadSlicer.h"
-#include "RuntimeChecks.h"
+#include "linattn/Dialect/Linattn/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -11,45 +11,6 @@
 
 include "mlir/Pass/PassBase.td"
 
-def LinattnInsertRuntimeChecks : Pass<"linattn-insert-runtime-checks"> {
-  let summary = "Check sizes and offsets at run time";
-  let description = [{
-    What the verifier of an op can say about static sizes, this pass says about
-    dynamic ones: it puts a `cf.assert` in front of every op for each of the
-    following that is not known at compile time.
-
-    * Dimensions with one role have one size.
-    * The number of query, key and value heads divides the number of heads.
-    * With offsets, the batch is 1, there is one boundary more than there are
-      sequences, and the boundaries start at 0, do not decrease and end at the
-      number of tokens. This reads the offsets once, in a loop of its own, so
-      that no lowering has to.
-
-    In compiled functions these checks become a status, see `docs/ABI.md`.
-
-    Before:
-
-    ```mlir
-    %o = linattn.attention ins(%q, %k, %v : tensor<1x?x4x64xf32>, ...) ...
-    ```
-
-    After:
-
-    ```mlir
-    %n = tensor.dim %q, %c1 : tensor<1x?x4x64xf32>
-    %m = tensor.dim %k, %c1 : tensor<1x?x4x64xf32>
-    %equal = arith.cmpi eq, %m, %n : index
-    cf.assert %equal, "linattn.attention: expects dimension 1 (token) of `key` to have the size of dimension 1 (token) of `query`"
-    ...
-    %o = linattn.attention ins(%q, %k, %v : tensor<1x?x4x64xf32>, ...) ...
-    ```
-  }];
-  let dependentDialects = [
-    "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect",
-    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
-    "mlir::tensor::TensorDialect"];
-}
-
 def LinattnSetSchedule : Pass<"linattn-set-schedule"> {
   let summary = "Choose how each op is cut into chunks";
   let description = [{

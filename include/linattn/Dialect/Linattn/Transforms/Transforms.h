@@ -12,9 +12,18 @@
 #include "mlir/Support/LLVM.h"
 
 namespace mlir {
+class OpBuilder;
 class RewritePatternSet;
 
 namespace linattn {
+class DimRoleOpInterface;
+
+/// Builds, in front of `op`, a `cf.assert` for every constraint that its
+/// verifier left open because a size is dynamic, and for the contents of
+/// `offsets`: they start at 0, do not decrease, and end at the number of
+/// tokens. The lowerings read out of bounds if one of them does not hold, so
+/// they build these checks.
+void buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op);
 
 /// Adds the patterns of `linattn-to-recurrence`. With `stepsOnly`, only the
 /// one for `linattn.step`.
