@@ -17,10 +17,9 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir {
@@ -56,6 +55,52 @@ static bool dependsOnSizesOnly(Value root) {
   }
   return true;
 }
+
+/// The value outside of `loop` whose shape every value has that the iteration
+/// argument behind `yielded` takes, or null. Ops that write into a destination
+/// keep its shape.
+static Value traceToIterArg(Value yielded, scf::ForOp loop) {
+  while (true) {
+    if (auto argument = dyn_cast<BlockArgument>(yielded)) {
+      if (argument.getOwner() == loop.getBody())
+        if (OpOperand *init = loop.getTiedLoopInit(argument))
+          return init->get();
+      return {};
+    }
+    auto result = cast<OpResult>(yielded);
+    Operation *op = result.getOwner();
+    if (auto dps = dyn_cast<DestinationStyleOpInterface>(op))
+      yielded = dps.getTiedOpOperand(result)->get();
+    else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      yielded = insert.getDest();
+    else if (auto inner = dyn_cast<LoopLikeOpInterface>(op);
+             inner && inner.getTiedLoopInit(result))
+      yielded = inner.getTiedLoopInit(result)->get();
+    else
+      return {};
+  }
+}
+
+namespace {
+/// The size of a tensor that a loop carries, where the loop does not change it.
+struct ResolveDimOfLoop : OpRewritePattern<tensor::DimOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(tensor::DimOp dim,
+                                PatternRewriter &rewriter) const override {
+    auto loop = dim.getSource().getDefiningOp<scf::ForOp>();
+    if (!loop)
+      return rewriter.notifyMatchFailure(dim, "not the result of a loop");
+    unsigned number = cast<OpResult>(dim.getSource()).getResultNumber();
+    Value init = loop.getInitArgs()[number];
+    if (traceToIterArg(loop.getYieldedValues()[number], loop) != init)
+      return rewriter.notifyMatchFailure(dim, "the loop may change the size");
+    rewriter.modifyOpInPlace(dim,
+                             [&] { dim.getSourceMutable().assign(init); });
+    return success();
+  }
+};
+} // namespace
 
 /// Erases what the sizes do not need, effects included.
 static void eraseUnused(Block &block) {
@@ -186,7 +231,7 @@ void OutlineSizes::runOnOperation() {
   memref::populateResolveRankedShapedTypeResultDimsPatterns(set);
   memref::populateResolveShapedTypeResultDimsPatterns(set);
   tensor::DimOp::getCanonicalizationPatterns(set, &getContext());
-  scf::populateSCFForLoopCanonicalizationPatterns(set);
+  set.add<ResolveDimOfLoop>(&getContext());
   scf::ForOp::getCanonicalizationPatterns(set, &getContext());
   scf::ForallOp::getCanonicalizationPatterns(set, &getContext());
   FrozenRewritePatternSet patterns(std::move(set));

@@ -490,6 +490,7 @@ int main(int argc, char **argv) {
     DialectRegistry registry;
     registerCompilerDialects(registry);
     MLIRContext context(registry);
+    context.printOpOnDiagnostic(false);
     llvm::SourceMgr sourceMgr;
     sourceMgr.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
     SourceMgrDiagnosticHandler handler(sourceMgr, &context);
