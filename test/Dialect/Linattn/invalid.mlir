@@ -367,6 +367,15 @@ func.func @block_c1_query(%t: tensor<?x8xf32>, %s: tensor<8x8xf32>, %n: index) {
 
 // -----
 
+func.func @block_c2_no_token(%t: tensor<0x8xf32>, %s: tensor<8x8xf32>, %n: index) {
+  // expected-error @below {{expects `key` to have at least one token, but got 'tensor<0x8xf32>'}}
+  %r = linattn.block_state ins(%t, %t : tensor<0x8xf32>, tensor<0x8xf32>) valid(%n)
+      outs(%s : tensor<8x8xf32>) -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
 func.func @intra_c1_sub_chunk(%t: tensor<16x8xf32>, %n: index) {
   // expected-error @below {{expects sub_chunk to divide the 16 tokens of the chunk, but got 5}}
   %r = linattn.intra ins(%t, %t, %t : tensor<16x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>) valid(%n)

@@ -19,7 +19,7 @@ func.func @dynamic_head(%q: tensor<1x?x2x?xf32>, %o: tensor<1x?x2x?xf32>) -> ten
 // -----
 
 func.func @memref(%q: memref<1x?x2x16xf32>, %o: memref<1x?x2x16xf32>) {
-  // expected-error @below {{expects tensors here, but got 'memref<1x?x2x16xf32>'; chunk before bufferization}}
+  // expected-error @below {{expects tensors here, but got 'memref<1x?x2x16xf32>'; lower the op before bufferization}}
   linattn.attention ins(%q, %q, %q : memref<1x?x2x16xf32>, memref<1x?x2x16xf32>, memref<1x?x2x16xf32>)
       outs(%o : memref<1x?x2x16xf32>) {schedule = #linattn.schedule<chunk = 16, sub_chunk = 16, head_align = 16>}
   return

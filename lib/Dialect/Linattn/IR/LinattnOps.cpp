@@ -202,17 +202,28 @@ static LogicalResult verifyComputeOp(Operation *op, unsigned minOutputs,
   return success();
 }
 
-/// block_c1: tiles have static shapes.
+/// Verifies what holds for every block op.
 static LogicalResult verifyBlockOp(Operation *op) {
   if (failed(verifyComputeOp(op, 1, 1, /*hasOffsets=*/false)))
     return failure();
   auto roleOp = cast<DimRoleOpInterface>(op);
   for (OpOperand &operand : op->getOpOperands()) {
     auto type = dyn_cast<ShapedType>(operand.get().getType());
-    if (type && !type.hasStaticShape())
+    if (!type)
+      continue;
+    unsigned number = operand.getOperandNumber();
+    // block_c1
+    if (!type.hasStaticShape())
       return op->emitOpError()
-             << "expects `" << roleOp.getOperandName(operand.getOperandNumber())
+             << "expects `" << roleOp.getOperandName(number)
              << "` to have a static shape, but got " << operand.get().getType();
+    // block_c2
+    std::optional<unsigned> token =
+        findRole(roleOp.getDimRoles(number), DimRole::Token);
+    if (token && type.getDimSize(*token) < 1)
+      return op->emitOpError() << "expects `" << roleOp.getOperandName(number)
+                               << "` to have at least one token, but got "
+                               << operand.get().getType();
   }
   return success();
 }

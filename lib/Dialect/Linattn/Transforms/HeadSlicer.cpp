@@ -194,3 +194,29 @@ void HeadSlicer::buildHeadLoop(
                                           slice.strides);
   rewriter.replaceOp(op, forall.getResults());
 }
+
+std::string mlir::linattn::findObstacle(DimRoleOpInterface op) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (OpOperand &operand : op->getOpOperands()) {
+    unsigned number = operand.getOperandNumber();
+    auto type = dyn_cast<ShapedType>(operand.get().getType());
+    if (!type)
+      continue;
+    if (isa<MemRefType>(type)) {
+      os << "expects tensors here, but got '" << type
+         << "'; lower the op before bufferization";
+      return text;
+    }
+    for (auto [dim, role] : llvm::enumerate(op.getDimRoles(number))) {
+      if ((role == DimRole::KeyChannel || role == DimRole::ValueChannel) &&
+          type.isDynamicDim(dim)) {
+        os << "expects dimension " << dim << " (" << stringifyDimRole(role)
+           << ") of `" << op.getOperandName(number)
+           << "` to be static, but got '" << type << "'";
+        return text;
+      }
+    }
+  }
+  return text;
+}

@@ -73,6 +73,10 @@ private:
   SmallVector<Value> outputs;
 };
 
+/// What keeps `op` from being lowered head by head, besides its own
+/// constraints: memrefs, or channels that are not static. Empty if nothing.
+std::string findObstacle(DimRoleOpInterface op);
+
 } // namespace linattn
 } // namespace mlir
 

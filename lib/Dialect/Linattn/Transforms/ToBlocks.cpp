@@ -190,13 +190,12 @@ static int64_t getChannels(OpTy op, Value operand) {
 /// What must hold besides the op's own constraints.
 template <typename OpTy>
 static LogicalResult checkBlockable(OpTy op, PatternRewriter &rewriter) {
-  if (!op.hasPureTensorSemantics())
-    return rewriter.notifyMatchFailure(op, "expects tensors");
   if (!op.getSchedule())
     return rewriter.notifyMatchFailure(op, "expects a schedule");
-  if (ShapedType::isDynamic(getChannels(op, op.getKey())) ||
-      ShapedType::isDynamic(getChannels(op, op.getValue())))
-    return rewriter.notifyMatchFailure(op, "expects static head sizes");
+  std::string obstacle =
+      findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
+  if (!obstacle.empty())
+    return rewriter.notifyMatchFailure(op, obstacle);
   return success();
 }
 
@@ -371,28 +370,10 @@ struct ToBlocks : linattn::impl::LinattnToBlocksBase<ToBlocks> {
                              "or write one";
         return WalkResult::interrupt();
       }
-      for (Value operand : op->getOperands()) {
-        auto type = cast<ShapedType>(operand.getType());
-        if (isa<MemRefType>(type)) {
-          op->emitOpError() << "expects tensors here, but got " << type
-                            << "; chunk before bufferization";
-          return WalkResult::interrupt();
-        }
-      }
-      auto roleOp = cast<DimRoleOpInterface>(op);
-      for (OpOperand &operand : op->getOpOperands()) {
-        unsigned number = operand.getOperandNumber();
-        auto type = cast<ShapedType>(operand.get().getType());
-        for (auto [dim, role] : llvm::enumerate(roleOp.getDimRoles(number))) {
-          if ((role == DimRole::KeyChannel || role == DimRole::ValueChannel) &&
-              type.isDynamicDim(dim)) {
-            op->emitOpError()
-                << "expects dimension " << dim << " (" << stringifyDimRole(role)
-                << ") of `" << roleOp.getOperandName(number)
-                << "` to be static, but got " << operand.get().getType();
-            return WalkResult::interrupt();
-          }
-        }
+      std::string obstacle = findObstacle(cast<DimRoleOpInterface>(op));
+      if (!obstacle.empty()) {
+        op->emitOpError() << obstacle;
+        return WalkResult::interrupt();
       }
       return WalkResult::advance();
     });

@@ -175,8 +175,10 @@ struct StepToRecurrence : OpRewritePattern<StepOp> {
 
   LogicalResult matchAndRewrite(StepOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics())
-      return rewriter.notifyMatchFailure(op, "expects tensors");
+    std::string obstacle =
+        findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
+    if (!obstacle.empty())
+      return rewriter.notifyMatchFailure(op, obstacle);
     op = cast<StepOp>(
         padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
             .getOperation());
@@ -202,8 +204,10 @@ struct AttentionToRecurrence : OpRewritePattern<AttentionOp> {
 
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics())
-      return rewriter.notifyMatchFailure(op, "expects tensors");
+    std::string obstacle =
+        findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
+    if (!obstacle.empty())
+      return rewriter.notifyMatchFailure(op, obstacle);
     op = cast<AttentionOp>(
         padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
             .getOperation());
@@ -266,8 +270,10 @@ struct StateToRecurrence : OpRewritePattern<StateOp> {
 
   LogicalResult matchAndRewrite(StateOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics())
-      return rewriter.notifyMatchFailure(op, "expects tensors");
+    std::string obstacle =
+        findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
+    if (!obstacle.empty())
+      return rewriter.notifyMatchFailure(op, obstacle);
     op = cast<StateOp>(
         padEmptyHeads(rewriter, cast<DimRoleOpInterface>(op.getOperation()))
             .getOperation());
@@ -336,6 +342,19 @@ struct ToRecurrence : linattn::impl::LinattnToRecurrenceBase<ToRecurrence> {
   using Base::Base;
 
   void runOnOperation() override {
+    // What the patterns do not match is the user's to mend.
+    WalkResult result = getOperation()->walk([&](Operation *op) {
+      if (!isa<StepOp>(op) && (stepsOnly || !isa<AttentionOp, StateOp>(op)))
+        return WalkResult::advance();
+      std::string obstacle = findObstacle(cast<DimRoleOpInterface>(op));
+      if (obstacle.empty())
+        return WalkResult::advance();
+      op->emitOpError() << obstacle;
+      return WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+
     RewritePatternSet patterns(&getContext());
     populateToRecurrencePatterns(patterns, stepsOnly);
     walkAndApplyPatterns(getOperation(), std::move(patterns));

@@ -325,7 +325,7 @@ def Linattn_InterOp : Linattn_BlockOp<"inter"> {
     | value_decay | [], [C] or [C, Dv] |
     | output | [C, Dv], f32, read and written |
 
-    Constraints: linattn_c1 to linattn_c10 and block_c1 in `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10, block_c1 and block_c2 in `docs/Spec.md`.
 
     Example:
 
@@ -374,7 +374,7 @@ def Linattn_BlockStateOp : Linattn_BlockOp<"block_state"> {
     | value_decay | [], [C] or [C, Dv] |
     | state (output) | [Dk, Dv], f32, read and written |
 
-    Constraints: linattn_c1 to linattn_c10 and block_c1 in `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10, block_c1 and block_c2 in `docs/Spec.md`.
 
     Example:
 
@@ -421,8 +421,8 @@ def Linattn_IntraOp : Linattn_BlockOp<"intra"> {
     `sub_chunk` is the number of rows that are computed together: a row block
     reads only the blocks that it may attend to.
 
-    Constraints: linattn_c1 to linattn_c10, block_c1 and intra_c1 in
-    `docs/Spec.md`.
+    Constraints: linattn_c1 to linattn_c10, block_c1, block_c2 and intra_c1
+    in `docs/Spec.md`.
 
     Example:
 
