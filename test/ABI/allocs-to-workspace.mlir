@@ -1,0 +1,95 @@
+// RUN: linattn-opt %s --linattn-allocs-to-workspace --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
+
+// Two temporaries, each at a multiple of 64 bytes.
+// CHECK-LABEL: func.func @two
+//  CHECK-SAME: (%[[X:.*]]: memref<?x4xf32>, %[[W:.*]]: memref<?xi8>)
+//  CHECK-SAME: workspace = @two.workspace
+//   CHECK-NOT: memref.alloc
+//   CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+//   CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+//       CHECK: memref.view %[[W]][%[[C0]]][] : memref<?xi8> to memref<3xf32>
+//       CHECK: %[[N:.*]] = memref.dim %[[X]], %[[C0]]
+//       CHECK: memref.view %[[W]][%[[C64]]][%[[N]]] : memref<?xi8> to memref<?x4xf32>
+//   CHECK-NOT: memref.dealloc
+func.func @two(%x: memref<?x4xf32>) attributes {linattn.interface = {arguments = [memref<?x4xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %a = memref.alloc() : memref<3xf32>
+  linalg.fill ins(%zero : f32) outs(%a : memref<3xf32>)
+  %v = memref.subview %x[1, 0] [2, 4] [1, 1] : memref<?x4xf32> to memref<2x4xf32, strided<[4, 1], offset: 4>>
+  %n = memref.dim %x, %c0 : memref<?x4xf32>
+  %b = memref.alloc(%n) : memref<?x4xf32>
+  linalg.fill ins(%zero : f32) outs(%b : memref<?x4xf32>)
+  memref.dealloc %b : memref<?x4xf32>
+  return
+}
+// CHECK-LABEL: func.func private @two.workspace
+//  CHECK-SAME: (%[[N:.*]]: index, %{{.*}}: index) -> index
+//   CHECK-DAG: %[[C16:.*]] = arith.constant 16 : index
+//   CHECK-DAG: %[[C63:.*]] = arith.constant 63 : index
+//   CHECK-DAG: %[[M:.*]] = arith.constant -64 : index
+//   CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+//       CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %[[C16]]
+//       CHECK: %[[PADDED:.*]] = arith.addi %[[BYTES]], %[[C63]]
+//       CHECK: %[[ALIGNED:.*]] = arith.andi %[[PADDED]], %[[M]]
+//       CHECK: %[[TOTAL:.*]] = arith.addi %[[ALIGNED]], %[[C64]]
+//       CHECK: return %[[TOTAL]]
+
+// -----
+
+// A temporary of a sequential loop has one place for all iterations.
+// CHECK-LABEL: func.func @loop
+//       CHECK: scf.for
+//       CHECK: memref.view
+func.func @loop(%x: memref<?xf32>) attributes {linattn.interface = {arguments = [memref<?xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  scf.for %i = %c0 to %n step %c1 {
+    %a = memref.alloc(%n) : memref<?xf32>
+    linalg.fill ins(%zero : f32) outs(%a : memref<?xf32>)
+    memref.copy %a, %x : memref<?xf32> to memref<?xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @carried(%x: memref<4xf32>) attributes {linattn.interface = {arguments = [memref<4xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-note @+1 {{this loop}}
+  %r = scf.for %i = %c0 to %c1 step %c1 iter_args(%t = %x) -> memref<4xf32> {
+    // expected-error @+1 {{cannot place a temporary of type 'memref<4xf32>' in the workspace: a loop carries it to the next iteration}}
+    %a = memref.alloc() : memref<4xf32>
+    memref.copy %t, %a : memref<4xf32> to memref<4xf32>
+    scf.yield %a : memref<4xf32>
+  }
+  memref.copy %r, %x : memref<4xf32> to memref<4xf32>
+  return
+}
+
+// -----
+
+func.func @parallel(%x: memref<?xf32>) attributes {linattn.interface = {arguments = [memref<?xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  scf.forall (%i) in (%n) {
+    // expected-error @+1 {{expected no allocation in a parallel loop, but got a temporary of type 'memref<?xf32>'}}
+    %a = memref.alloc(%n) : memref<?xf32>
+    memref.copy %a, %x : memref<?xf32> to memref<?xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @value(%x: memref<?xindex>) attributes {linattn.interface = {arguments = [memref<?xindex>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %n = memref.load %x[%c0] : memref<?xindex>
+  // expected-error @+1 {{cannot place a temporary of type 'memref<?xindex>' in the workspace: expected its size to follow from the sizes of the arguments, but it depends on values}}
+  %a = memref.alloc(%n) : memref<?xindex>
+  memref.store %n, %a[%c0] : memref<?xindex>
+  return
+}
