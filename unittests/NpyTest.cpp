@@ -27,8 +27,8 @@ static std::string makeFile(std::string header, StringRef data,
 }
 
 static std::string makeHeader(StringRef shape, StringRef descr = "<f4") {
-  return ("{'descr': '" + descr + "', 'fortran_order': False, 'shape': " +
-          shape + ", }\n")
+  return ("{'descr': '" + descr +
+          "', 'fortran_order': False, 'shape': " + shape + ", }\n")
       .str();
 }
 
@@ -92,13 +92,14 @@ TEST(NpyTest, SaysWhatIsWrong) {
   std::string good = makeFile(makeHeader("(1,)"), data);
   EXPECT_EQ(getError(""),
             "not an .npy file: it does not start with the magic string");
-  EXPECT_EQ(getError(StringRef(good).take_front(7)), "truncated in the version");
+  EXPECT_EQ(getError(StringRef(good).take_front(7)),
+            "truncated in the version");
   EXPECT_EQ(getError(StringRef(good).take_front(9)),
             "truncated in the header length");
   EXPECT_EQ(getError(makeFile(makeHeader("(1,)"), data, StringRef("\3\0", 2))),
             "expected .npy version 1.0 or 2.0, but got 3.0");
-  EXPECT_EQ(getError(StringRef(good).take_front(30)).find(
-                "truncated in the header: expected "),
+  EXPECT_EQ(getError(StringRef(good).take_front(30))
+                .find("truncated in the header: expected "),
             0u);
   EXPECT_EQ(getError(StringRef(good).drop_back(1)),
             "truncated: expected 4 bytes of data for shape [1], but got 3");
@@ -121,7 +122,13 @@ TEST(NpyTest, SaysWhatIsWrong) {
 TEST(NpyTest, RejectsMalformedHeaders) {
   StringRef data("\0\0\0\0", 4);
   for (StringRef header : {
-           "", "{", "}", "{}", "[]", "{'descr'}", "{'descr': }",
+           "",
+           "{",
+           "}",
+           "{}",
+           "[]",
+           "{'descr'}",
+           "{'descr': }",
            "{'descr': '<f4', 'fortran_order': False}",
            "{'descr': '<f4', 'fortran_order': False, 'shape': 1}",
            "{'descr': '<f4', 'fortran_order': False, 'shape': (1)}",

@@ -84,9 +84,9 @@ typedef int32_t (*linattn_query)(linattn_tensor *args, int64_t num_args,
 
 /// How a program describes one tensor of a function.
 typedef struct linattn_parameter {
-  int64_t dtype;                   /* linattn_dtype */
+  int64_t dtype; /* linattn_dtype */
   int64_t rank;
-  int64_t inplace;                 /* the result that an argument receives, or -1 */
+  int64_t inplace; /* the result that an argument receives, or -1 */
   int64_t sizes[LINATTN_MAX_RANK]; /* -1: any size */
 } linattn_parameter;
 

@@ -148,8 +148,7 @@ static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
   return total;
 }
 
-LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func,
-                                         Interface interface,
+LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
                                          SymbolTable &symbols) {
   Block &entry = func.getBody().front();
   Location loc = func.getLoc();
@@ -192,9 +191,9 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func,
     if (auto memref = dyn_cast<MemRefType>(type))
       sizeTypes.append(memref.getRank(), b.getIndexType());
   }
-  auto workspaceFunc = func::FuncOp::create(
-      b, loc, (func.getSymName() + ".workspace").str(),
-      b.getFunctionType(sizeTypes, b.getIndexType()));
+  auto workspaceFunc =
+      func::FuncOp::create(b, loc, (func.getSymName() + ".workspace").str(),
+                           b.getFunctionType(sizeTypes, b.getIndexType()));
   workspaceFunc.setPrivate();
   symbols.insert(workspaceFunc);
   Block *workspaceBody = workspaceFunc.addEntryBlock();
@@ -232,8 +231,8 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func,
     alloc.replaceAllUsesWith(view);
     alloc.erase();
   }
-  func.setFunctionType(b.getFunctionType(entry.getArgumentTypes(),
-                                         func.getResultTypes()));
+  func.setFunctionType(
+      b.getFunctionType(entry.getArgumentTypes(), func.getResultTypes()));
   interface.workspace = FlatSymbolRefAttr::get(workspaceFunc);
   func->setAttr(kInterfaceAttrName, interface.toAttr(&getContext()));
   return success();

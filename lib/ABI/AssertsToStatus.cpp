@@ -52,7 +52,8 @@ static void addStatusResult(func::FuncOp func, MessageTable &messages) {
     SmallVector<Value> operands = {
         messages.getAddress(b, loc, assert.getMsg())};
     for (Type type : ArrayRef(resultTypes).drop_front())
-      operands.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
+      operands.push_back(
+          arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
     func::ReturnOp::create(b, loc, operands);
     b.setInsertionPoint(assert);
     cf::CondBranchOp::create(b, loc, assert.getArg(), checked, failed);
@@ -69,8 +70,7 @@ struct AssertsToStatus
   void runOnOperation() override {
     // Loops and branches around an assert become blocks of the function.
     auto containsAssert = [](Operation *op) {
-      return op
-          ->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
+      return op->walk([](cf::AssertOp) { return WalkResult::interrupt(); })
           .wasInterrupted();
     };
     ConversionTarget target(getContext());
@@ -88,8 +88,8 @@ struct AssertsToStatus
       return signalPassFailure();
 
     auto hasStatus = [](Operation *op) {
-      return isa<func::FuncOp>(op) && (op->hasAttr(kInterfaceAttrName) ||
-                                       op->hasAttr(kSizesAttrName));
+      return isa<func::FuncOp>(op) &&
+             (op->hasAttr(kInterfaceAttrName) || op->hasAttr(kSizesAttrName));
     };
     WalkResult walk = getOperation().walk([&](cf::AssertOp assert) {
       Operation *parent = assert->getParentOp();

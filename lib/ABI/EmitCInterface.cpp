@@ -124,8 +124,8 @@ EntryBuilder::EntryBuilder(OpBuilder &b, Location loc, StringRef name,
   Value status = entry->getArguments().back();
   b.setInsertionPointToEnd(leave);
   Value null = LLVM::ZeroOp::create(b, loc, pointerType);
-  LLVM::CondBrOp::create(
-      b, loc, compare(LLVM::ICmpPredicate::eq, status, null), ret, write);
+  LLVM::CondBrOp::create(b, loc, compare(LLVM::ICmpPredicate::eq, status, null),
+                         ret, write);
   b.setInsertionPointToEnd(write);
   for (StatusField field : {kCode, kMessage}) {
     Value address =
@@ -193,8 +193,8 @@ static std::string getTensorName(const Interface &interface, unsigned tensor) {
 }
 
 static StringRef getDtypeName(int32_t dtype) {
-  static constexpr StringLiteral names[] = {"f32",  "f16", "bf16", "f64", "bool",
-                                            "i8",   "i16", "i32",  "i64"};
+  static constexpr StringLiteral names[] = {"f32", "f16", "bf16", "f64", "bool",
+                                            "i8",  "i16", "i32",  "i64"};
   return names[dtype - 1];
 }
 
@@ -262,9 +262,9 @@ static void checkMemory(EntryBuilder &entry, unsigned tensor,
   Value isEmpty;
   for (unsigned dim = 0; dim < shape.size(); ++dim)
     if (shape[dim] == 0 || ShapedType::isDynamic(shape[dim]))
-      isEmpty = entry.eitherOf(isEmpty,
-                               entry.isTrue(LLVM::ICmpPredicate::eq,
-                                            entry.loadSize(tensor, dim), 0));
+      isEmpty =
+          entry.eitherOf(isEmpty, entry.isTrue(LLVM::ICmpPredicate::eq,
+                                               entry.loadSize(tensor, dim), 0));
   auto orEmpty = [&](Value condition) {
     return isEmpty ? entry.eitherOf(condition, isEmpty) : condition;
   };
@@ -310,13 +310,13 @@ static void checkMemory(EntryBuilder &entry, unsigned tensor,
   int64_t bytes = getElementBytes(parameter.getElementType());
   if (bytes == 1)
     return;
-  Value address = LLVM::PtrToIntOp::create(entry.b, entry.loc,
-                                           entry.b.getI64Type(), data);
-  Value low = LLVM::AndOp::create(entry.b, entry.loc, address,
-                                  entry.i64(bytes - 1));
-  entry.require(
-      orEmpty(entry.isTrue(LLVM::ICmpPredicate::eq, low, 0)), LINATTN_BAD_DATA,
-      formatv("{0}: expects data aligned to {1} bytes", name, bytes));
+  Value address =
+      LLVM::PtrToIntOp::create(entry.b, entry.loc, entry.b.getI64Type(), data);
+  Value low =
+      LLVM::AndOp::create(entry.b, entry.loc, address, entry.i64(bytes - 1));
+  entry.require(orEmpty(entry.isTrue(LLVM::ICmpPredicate::eq, low, 0)),
+                LINATTN_BAD_DATA,
+                formatv("{0}: expects data aligned to {1} bytes", name, bytes));
 }
 
 //===----------------------------------------------------------------------===//
@@ -434,11 +434,10 @@ private:
 /// The bytes a caller must provide so that `bytes` are left behind the first
 /// aligned address.
 static Value addAlignmentSlack(EntryBuilder &entry, Value bytes) {
-  Value padded =
-      LLVM::AddOp::create(entry.b, entry.loc, bytes, entry.i64(63));
-  return LLVM::SelectOp::create(
-      entry.b, entry.loc, entry.isTrue(LLVM::ICmpPredicate::eq, bytes, 0),
-      bytes, padded);
+  Value padded = LLVM::AddOp::create(entry.b, entry.loc, bytes, entry.i64(63));
+  return LLVM::SelectOp::create(entry.b, entry.loc,
+                                entry.isTrue(LLVM::ICmpPredicate::eq, bytes, 0),
+                                bytes, padded);
 }
 
 void EmitCInterface::emitCall(OpBuilder &b, StringRef name,
@@ -467,14 +466,14 @@ void EmitCInterface::emitCall(OpBuilder &b, StringRef name,
                    computeResultSizes(entry, interface, sizes),
                    /*destinations=*/true);
 
-  Value bytes = LLVM::CallOp::create(b, loc, workspace,
-                                     loadSizes(entry, parameters))
-                    .getResult();
+  Value bytes =
+      LLVM::CallOp::create(b, loc, workspace, loadSizes(entry, parameters))
+          .getResult();
   Value needed = addAlignmentSlack(entry, bytes);
-  entry.require(entry.compare(LLVM::ICmpPredicate::sge, entry.getParameter(3),
-                              needed),
-                LINATTN_BAD_WORKSPACE,
-                "expects the bytes of workspace that the query returns");
+  entry.require(
+      entry.compare(LLVM::ICmpPredicate::sge, entry.getParameter(3), needed),
+      LINATTN_BAD_WORKSPACE,
+      "expects the bytes of workspace that the query returns");
   Value memory = entry.getParameter(2);
   Value null = LLVM::ZeroOp::create(b, loc, pointer);
   entry.require(
@@ -547,9 +546,9 @@ void EmitCInterface::emitSignature(OpBuilder &b, StringRef name, Location loc,
                                    const Interface &interface) {
   SmallVector<Parameter> parameters = interface.getParameters();
   int64_t numArguments = interface.arguments.size();
-  SmallVector<int64_t> words = {
-      LINATTN_ABI_VERSION, numArguments,
-      static_cast<int64_t>(parameters.size()) - numArguments};
+  SmallVector<int64_t> words = {LINATTN_ABI_VERSION, numArguments,
+                                static_cast<int64_t>(parameters.size()) -
+                                    numArguments};
   for (const Parameter &parameter : parameters) {
     ArrayRef<int64_t> shape = parameter.getShape();
     words.append({*getDtype(parameter.getElementType()),
@@ -584,10 +583,9 @@ LogicalResult EmitCInterface::emit(LLVM::LLVMFuncOp func,
               "linattn-outline-sizes and linattn-allocs-to-workspace";
   unsigned numOperands = 5;
   for (auto [index, parameter] : llvm::enumerate(interface.getParameters()))
-    numOperands +=
-        parameter.isScalar() && index < interface.arguments.size()
-            ? 1
-            : 3 + 2 * parameter.getShape().size();
+    numOperands += parameter.isScalar() && index < interface.arguments.size()
+                       ? 1
+                       : 3 + 2 * parameter.getShape().size();
   if (func.getNumArguments() != numOperands)
     return func.emitError()
            << "expected entry function '" << func.getSymName() << "' to have "

@@ -76,8 +76,7 @@ MemRefType Parameter::getMemRefType() const {
 // Interfaces
 //===----------------------------------------------------------------------===//
 
-std::optional<unsigned>
-Interface::getInplaceArgument(unsigned result) const {
+std::optional<unsigned> Interface::getInplaceArgument(unsigned result) const {
   for (auto [index, argument] : llvm::enumerate(arguments))
     if (argument.inplaceResult == static_cast<int64_t>(result))
       return index;
@@ -222,11 +221,10 @@ FailureOr<Interface> mlir::linattn::getSourceInterface(func::FuncOp func) {
       parameter.inplaceResult = result.getInt();
       Type resultType = func.getResultTypes()[result.getInt()];
       if (!isa<RankedTensorType>(type) || type != resultType) {
-        emitUncallable(func)
-            << "expected result " << result.getInt()
-            << ", which is written to argument " << index
-            << ", to be a tensor of its type, " << type << ", but got "
-            << resultType;
+        emitUncallable(func) << "expected result " << result.getInt()
+                             << ", which is written to argument " << index
+                             << ", to be a tensor of its type, " << type
+                             << ", but got " << resultType;
         return failure();
       }
       if (interface.getInplaceArgument(result.getInt())) {

@@ -95,8 +95,7 @@ struct ResolveDimOfLoop : OpRewritePattern<tensor::DimOp> {
     Value init = loop.getInitArgs()[number];
     if (traceToIterArg(loop.getYieldedValues()[number], loop) != init)
       return rewriter.notifyMatchFailure(dim, "the loop may change the size");
-    rewriter.modifyOpInPlace(dim,
-                             [&] { dim.getSourceMutable().assign(init); });
+    rewriter.modifyOpInPlace(dim, [&] { dim.getSourceMutable().assign(init); });
     return success();
   }
 };
@@ -122,15 +121,13 @@ private:
 };
 } // namespace
 
-LogicalResult
-OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
-                      const FrozenRewritePatternSet &patterns) {
+LogicalResult OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
+                                    const FrozenRewritePatternSet &patterns) {
   FailureOr<Interface> interface = getSourceInterface(func);
   if (failed(interface))
     return failure();
   for (StringRef suffix : {"_query", "_signature"}) {
-    if (Operation *other =
-            symbols.lookup((func.getSymName() + suffix).str())) {
+    if (Operation *other = symbols.lookup((func.getSymName() + suffix).str())) {
       InFlightDiagnostic diag = func.emitError()
                                 << "function '" << func.getSymName()
                                 << "' needs the symbol '" << func.getSymName()
@@ -152,9 +149,8 @@ OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
   func::FuncOp sizes = func.clone();
   sizes.setSymName((func.getSymName() + ".sizes").str());
   sizes.setPrivate();
-  sizes.setAllArgAttrs(
-      SmallVector<Attribute>(func.getNumArguments(),
-                             DictionaryAttr::get(&getContext())));
+  sizes.setAllArgAttrs(SmallVector<Attribute>(
+      func.getNumArguments(), DictionaryAttr::get(&getContext())));
   sizes.setAllResultAttrs(ArrayRef<DictionaryAttr>());
   symbols.insert(sizes);
   Block &body = sizes.getBody().front();

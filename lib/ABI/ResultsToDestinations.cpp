@@ -65,7 +65,8 @@ static void rewriteToBuffers(func::FuncOp func, const Interface &interface) {
   b.setInsertionPoint(ret);
   SmallVector<Value> results(ret.getOperands());
   for (auto [index, result] : llvm::enumerate(results)) {
-    if (std::optional<unsigned> argument = interface.getInplaceArgument(index)) {
+    if (std::optional<unsigned> argument =
+            interface.getInplaceArgument(index)) {
       // What another argument held may be overwritten before it is moved here.
       Value root = getViewRoot(result);
       bool ownArgument = root == tensors[*argument];

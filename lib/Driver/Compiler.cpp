@@ -117,9 +117,8 @@ mlir::linattn::translate(ModuleOp module, llvm::LLVMContext &context,
     function.addFnAttr("target-features",
                        targetMachine.getTargetFeatureString());
   }
-  auto optimize =
-      makeOptimizingTransformer(options.optLevel, /*sizeLevel=*/0,
-                                &targetMachine);
+  auto optimize = makeOptimizingTransformer(options.optLevel, /*sizeLevel=*/0,
+                                            &targetMachine);
   if (llvm::Error error = optimize(llvmModule.get())) {
     module.emitError() << "could not optimise: "
                        << llvm::toString(std::move(error));

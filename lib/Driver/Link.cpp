@@ -19,9 +19,12 @@ using namespace mlir::linattn;
 
 /// Where Debian keeps libraries.
 static constexpr StringLiteral kLibraryFolders[] = {
-    "/usr/lib/llvm-22/lib",       "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu", "/lib/x86_64-linux-gnu",
-    "/lib/aarch64-linux-gnu",     "/usr/lib64",
+    "/usr/lib/llvm-22/lib",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib64",
     "/usr/lib"};
 
 /// The first of the known folders that holds `name`.
@@ -32,8 +35,9 @@ static llvm::Expected<std::string> findLibrary(StringRef name) {
     if (llvm::sys::fs::exists(path))
       return path.str().str();
   }
-  return llvm::createStringError("found no %s in %s", name.str().c_str(),
-                                 llvm::join(ArrayRef(kLibraryFolders), ", ").c_str());
+  return llvm::createStringError(
+      "found no %s in %s", name.str().c_str(),
+      llvm::join(ArrayRef(kLibraryFolders), ", ").c_str());
 }
 
 llvm::Expected<std::string> mlir::linattn::findOpenMPRuntime() {

@@ -178,9 +178,8 @@ llvm::Expected<Array> mlir::linattn::parseNpy(StringRef content) {
   size_t lengthBytes = major == 1 ? 2 : 4;
   if (content.size() < lengthBytes)
     return llvm::createStringError("truncated in the header length");
-  size_t length = major == 1
-                      ? llvm::support::endian::read16le(content.data())
-                      : llvm::support::endian::read32le(content.data());
+  size_t length = major == 1 ? llvm::support::endian::read16le(content.data())
+                             : llvm::support::endian::read32le(content.data());
   content = content.drop_front(lengthBytes);
   if (content.size() < length)
     return llvm::createStringError(
@@ -261,16 +260,15 @@ struct DtypeInfo {
 } // namespace
 
 static const DtypeInfo &getInfo(int32_t dtype) {
-  static const DtypeInfo infos[] = {
-      {"f32", "f4", nullptr},
-      {"f16", "f2", &llvm::APFloat::IEEEhalf()},
-      {"bf16", "u2", &llvm::APFloat::BFloat()},
-      {"f64", "f8", nullptr},
-      {"bool", "b1", nullptr},
-      {"i8", "i1", nullptr},
-      {"i16", "i2", nullptr},
-      {"i32", "i4", nullptr},
-      {"i64", "i8", nullptr}};
+  static const DtypeInfo infos[] = {{"f32", "f4", nullptr},
+                                    {"f16", "f2", &llvm::APFloat::IEEEhalf()},
+                                    {"bf16", "u2", &llvm::APFloat::BFloat()},
+                                    {"f64", "f8", nullptr},
+                                    {"bool", "b1", nullptr},
+                                    {"i8", "i1", nullptr},
+                                    {"i16", "i2", nullptr},
+                                    {"i32", "i4", nullptr},
+                                    {"i64", "i8", nullptr}};
   assert(dtype >= LINATTN_F32 && dtype <= LINATTN_I64);
   return infos[dtype - 1];
 }
@@ -304,8 +302,8 @@ llvm::Expected<Array> mlir::linattn::convertToDtype(Array array,
     bool losesInfo;
     value.convert(*info.narrowFloat, llvm::APFloat::rmNearestTiesToEven,
                   &losesInfo);
-    llvm::support::endian::write16le(
-        &data[2 * i], value.bitcastToAPInt().getZExtValue());
+    llvm::support::endian::write16le(&data[2 * i],
+                                     value.bitcastToAPInt().getZExtValue());
   }
   array.type = info.npyType.str();
   array.data = std::move(data);

@@ -39,8 +39,8 @@ Program::load(std::unique_ptr<llvm::MemoryBuffer> object) {
     llvm::Expected<std::string> path = findOpenMPRuntime();
     if (!path)
       return path.takeError();
-    auto openMP = llvm::orc::DynamicLibrarySearchGenerator::Load(path->c_str(),
-                                                                 prefix);
+    auto openMP =
+        llvm::orc::DynamicLibrarySearchGenerator::Load(path->c_str(), prefix);
     if (!openMP)
       return openMP.takeError();
     dylib.addGenerator(std::move(*openMP));
@@ -54,9 +54,7 @@ Program::load(std::unique_ptr<llvm::MemoryBuffer> object) {
 
 llvm::Expected<Program::Function> Program::lookup(StringRef name) {
   Function function;
-  auto find = [&](const Twine &symbol) {
-    return jit->lookup(symbol.str());
-  };
+  auto find = [&](const Twine &symbol) { return jit->lookup(symbol.str()); };
   auto run = find(name);
   if (!run)
     return run.takeError();

@@ -56,8 +56,7 @@ void mlir::linattn::buildNormalFormPipeline(
 void mlir::linattn::registerPipelines() {
   PassPipelineRegistration<NormalFormPipelineOptions>(
       "linattn-to-blocks-pipeline",
-      "Lower named ops to loops over chunks of block ops",
-      buildBlocksPipeline);
+      "Lower named ops to loops over chunks of block ops", buildBlocksPipeline);
   PassPipelineRegistration<NormalFormPipelineOptions>(
       "linattn-to-normal-form-pipeline",
       "Lower named ops to the normal form of docs/NormalForm.md",

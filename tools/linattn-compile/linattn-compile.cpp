@@ -70,8 +70,7 @@ static cl::opt<Emit> emitKind(
                clEnumValN(Emit::NormalForm, "normal-form",
                           "MLIR: contractions and maps on tiles"),
                clEnumValN(Emit::LLVM, "llvm", "MLIR: the LLVM dialect"),
-               clEnumValN(Emit::LLVMIR, "llvmir",
-                          "optimised LLVM IR (.ll)"),
+               clEnumValN(Emit::LLVMIR, "llvmir", "optimised LLVM IR (.ll)"),
                clEnumValN(Emit::Asm, "asm", "assembly (.s)"),
                clEnumValN(Emit::Obj, "obj", "an object file (.o)"),
                clEnumValN(Emit::So, "so", "a shared library (.so)")));
@@ -89,7 +88,8 @@ static cl::opt<unsigned> optLevel("O", cl::Prefix,
                                            "(default: 3)"),
                                   cl::init(3), cl::cat(category));
 static cl::opt<int64_t>
-    chunk("chunk", cl::desc("Tokens per chunk, instead of the compiler's choice"),
+    chunk("chunk",
+          cl::desc("Tokens per chunk, instead of the compiler's choice"),
           cl::init(0), cl::value_desc("tokens"), cl::cat(category));
 static cl::opt<int64_t>
     subChunk("sub-chunk",
@@ -141,8 +141,8 @@ static FailureOr<Emit> getEmitKind() {
                      "or --emit");
 }
 
-static LogicalResult
-writeOutput(llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> write) {
+static LogicalResult writeOutput(
+    llvm::function_ref<LogicalResult(llvm::raw_pwrite_stream &)> write) {
   std::string path = outputPath.empty() ? "-" : outputPath.getValue();
   std::error_code error;
   llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_None);
@@ -196,12 +196,11 @@ static LogicalResult writeSharedLibrary(StringRef object) {
   int descriptor;
   if (std::error_code error = llvm::sys::fs::openFileForWrite(
           outputPath, descriptor, llvm::sys::fs::CD_OpenAlways))
-    return reportError("cannot write '" + outputPath +
-                       "': " + error.message());
+    return reportError("cannot write '" + outputPath + "': " + error.message());
   llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
   SmallString<128> path;
-  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
-          "linattn", "o", descriptor, path))
+  if (std::error_code error =
+          llvm::sys::fs::createTemporaryFile("linattn", "o", descriptor, path))
     return reportError("cannot write a temporary file: " + error.message());
   llvm::FileRemover remover(path);
   {
@@ -217,8 +216,7 @@ static LogicalResult writeSharedLibrary(StringRef object) {
 
 static LogicalResult run(ModuleOp module, const CompileOptions &options,
                          llvm::TargetMachine &targetMachine) {
-  if (printSchedule &&
-      failed(printSchedules(module, options, targetMachine)))
+  if (printSchedule && failed(printSchedules(module, options, targetMachine)))
     return failure();
   if (printSchedule && outputPath.empty() && emitKind == Emit::Auto)
     return success();
@@ -288,8 +286,8 @@ int main(int argc, char **argv) {
   options.subChunk = subChunk;
   options.recurrence = recurrence;
   if (optLevel > 3)
-    return failed(reportError("expected -O0 to -O3, but got -O" +
-                              Twine(optLevel)));
+    return failed(
+        reportError("expected -O0 to -O3, but got -O" + Twine(optLevel)));
   auto targetMachine = createTargetMachine(options);
   if (!targetMachine)
     return failed(reportError(targetMachine.takeError()));
@@ -305,8 +303,7 @@ int main(int argc, char **argv) {
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sourceMgr, &context);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, &context);
   if (!module)
     return 1;
   return failed(run(*module, options, **targetMachine));

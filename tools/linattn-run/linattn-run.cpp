@@ -60,17 +60,16 @@ static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
 static cl::opt<std::string>
     entry("entry", cl::desc("The function to run (default: the only one)"),
           cl::value_desc("name"), cl::cat(category));
-static cl::list<std::string>
-    argTexts("arg", cl::desc("An argument, in order"),
-             cl::value_desc("file.npy or number"), cl::cat(category));
+static cl::list<std::string> argTexts("arg", cl::desc("An argument, in order"),
+                                      cl::value_desc("file.npy or number"),
+                                      cl::cat(category));
 static cl::list<std::string> outPaths("out",
                                       cl::desc("Where to write a result, in "
                                                "order; - for none"),
                                       cl::value_desc("file.npy"),
                                       cl::cat(category));
 static cl::list<std::string>
-    checkPaths("check",
-               cl::desc("What a result must be, in order; - for none"),
+    checkPaths("check", cl::desc("What a result must be, in order; - for none"),
                cl::value_desc("file.npy"), cl::cat(category));
 static cl::opt<double>
     rtol("rtol",
@@ -91,15 +90,15 @@ static cl::opt<unsigned>
            cl::desc("Run this many times, each from the same arguments, and "
                     "time the fastest"),
            cl::init(1), cl::value_desc("count"), cl::cat(category));
-static cl::opt<std::string> target("target",
-                                   cl::desc("What to run on: host"),
+static cl::opt<std::string> target("target", cl::desc("What to run on: host"),
                                    cl::init("host"), cl::cat(category));
 static cl::opt<unsigned> optLevel("O", cl::Prefix,
                                   cl::desc("Optimisation level, 0 to 3 "
                                            "(default: 3)"),
                                   cl::init(3), cl::cat(category));
 static cl::opt<int64_t>
-    chunk("chunk", cl::desc("Tokens per chunk, instead of the compiler's choice"),
+    chunk("chunk",
+          cl::desc("Tokens per chunk, instead of the compiler's choice"),
           cl::init(0), cl::value_desc("tokens"), cl::cat(category));
 static cl::opt<int64_t>
     subChunk("sub-chunk",
@@ -296,8 +295,8 @@ static LogicalResult checkResult(unsigned index, const Array &result,
   for (int64_t i = 0; i < numElements; ++i) {
     double actual = getElement(result, i), expected = getElement(*read, i);
     if (!std::isfinite(actual) || !std::isfinite(expected)) {
-      bool same = actual == expected ||
-                  (std::isnan(actual) && std::isnan(expected));
+      bool same =
+          actual == expected || (std::isnan(actual) && std::isnan(expected));
       mismatches += !same;
       continue;
     }
@@ -308,7 +307,7 @@ static LogicalResult checkResult(unsigned index, const Array &result,
   }
   double bound = rtol;
   if (bound < 0)
-    bound = dtype == LINATTN_F32 || dtype == LINATTN_F64     ? 2e-5
+    bound = dtype == LINATTN_F32 || dtype == LINATTN_F64    ? 2e-5
             : dtype == LINATTN_F16 || dtype == LINATTN_BF16 ? 5e-3
                                                             : 0;
   double relative = squaredError == 0 ? 0
@@ -435,9 +434,8 @@ static LogicalResult runFunction(const Program::Function &function) {
         llvm::find_if(parameters, [&](const linattn_parameter &parameter) {
           return parameter.inplace == result;
         });
-    results.push_back(argument == parameters.end()
-                          ? next++
-                          : argument - parameters.begin());
+    results.push_back(
+        argument == parameters.end() ? next++ : argument - parameters.begin());
   }
   for (auto [option, count] :
        {std::pair("--out", outPaths.size()), {"--check", checkPaths.size()}})

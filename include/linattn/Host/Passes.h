@@ -33,7 +33,8 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
       llvm::cl::init(16)};
   PassOptions::Option<int64_t> maxStackBytes{
       *this, "max-stack-bytes",
-      llvm::cl::desc("Largest block of buffers that a kernel puts on the stack"),
+      llvm::cl::desc(
+          "Largest block of buffers that a kernel puts on the stack"),
       llvm::cl::init(int64_t(1) << 20)};
   PassOptions::Option<bool> parallel{
       *this, "parallel",

@@ -1,4 +1,5 @@
-/*===- call.c - calls a compiled function, well and badly ------------------===*\
+/*===- call.c - calls a compiled function, well and badly
+------------------===*\
 |*
 |* Part of the linattn project, under the Apache License v2.0 with LLVM
 |* Exceptions. See LICENSE for license information.
@@ -187,8 +188,9 @@ static void test_bad_calls(void) {
                  "argument 1: expects size 4 in dimension 1");
   make_good(args);
   args[Q].sizes[0] = -1;
-  expect_failure(args, LINATTN_BAD_SIZE,
-                 "argument 0: expects a size from 0 to 2^48 - 1 in dimension 0");
+  expect_failure(
+      args, LINATTN_BAD_SIZE,
+      "argument 0: expects a size from 0 to 2^48 - 1 in dimension 0");
   make_good(args);
   args[O].sizes[0] = 2;
   expect_failure(
