@@ -33,6 +33,6 @@ void linattn::registerAllPasses() {
 }
 
 const char *linattn::getBugReportMessage() {
-  return "PLEASE report this crash to the linattn project, with the input, the "
+  return "PLEASE submit a bug report to the linattn project, with the input, the "
          "command line and the stack dump below.\n";
 }
