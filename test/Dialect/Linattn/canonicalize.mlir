@@ -348,7 +348,7 @@ func.func @repeated_decay_of_blocks(%g: tensor<16xf32>, %h: tensor<f32>, %t: ten
 // CHECK-DAG: %[[GC:.*]] = tensor.collapse_shape %[[G]] {{\[}}[0, 1], [2]] : tensor<?x1x4xf32> into tensor<?x4xf32>
 // CHECK: %[[R:.*]]:2 = linattn.step ins(%[[QC]], %{{.*}}, %{{.*}} : {{.*}}) key_decay(%[[GC]] : tensor<?x4xf32>)
 // CHECK-SAME: outs(%{{.*}}, %[[S0]] : tensor<?x4x8xf32>, tensor<?x4x8x8xf32>)
-// CHECK-SAME: {scale = 5.000000e-01 : f32, update_scale = 2.000000e+00 : f32}
+// CHECK-SAME: {my.note = 1 : i64, scale = 5.000000e-01 : f32, update_scale = 2.000000e+00 : f32}
 // CHECK: %[[O:.*]] = tensor.expand_shape %[[R]]#0 {{\[}}[0, 1], [2], [3]]
 // CHECK: return %[[O]], %[[R]]#1
 func.func @one_token(%q: tensor<?x1x2x8xbf16>, %k: tensor<?x1x4x8xbf16>, %g: tensor<?x1x4xf32>, %s0: tensor<?x4x8x8xf32>,
@@ -357,7 +357,7 @@ func.func @one_token(%q: tensor<?x1x2x8xbf16>, %k: tensor<?x1x4x8xbf16>, %g: ten
       ins(%q, %k, %k : tensor<?x1x2x8xbf16>, tensor<?x1x4x8xbf16>, tensor<?x1x4x8xbf16>)
       key_decay(%g : tensor<?x1x4xf32>) initial_state(%s0 : tensor<?x4x8x8xf32>)
       outs(%o, %s : tensor<?x1x4x8xf32>, tensor<?x4x8x8xf32>)
-      {scale = 0.5 : f32, update_scale = 2.0 : f32}
+      {my.note = 1 : i64, scale = 0.5 : f32, update_scale = 2.0 : f32}
       -> tensor<?x1x4x8xf32>, tensor<?x4x8x8xf32>
   return %r#0, %r#1 : tensor<?x1x4x8xf32>, tensor<?x4x8x8xf32>
 }

@@ -218,6 +218,7 @@ struct OneTokenToStep : OpRewritePattern<AttentionOp> {
         ValueRange{output, state}, op.getScaleAttr(), op.getUpdateScaleAttr(),
         op.getStateLayoutAttr(), /*key_decay_class=*/StringAttr(),
         /*value_decay_class=*/StringAttr());
+    step->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     if (const DecayClass *decayClass = getKeyDecayClass(op))
       step.setKeyDecayClassAttr(
           getNameIfNeeded(step, DecaySide::Key, *decayClass));
