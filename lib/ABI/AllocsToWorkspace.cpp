@@ -158,11 +158,17 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
     InFlightDiagnostic diag;
     for (Operation *parent = alloc->getParentOp(); parent != func;
          parent = parent->getParentOp())
-      if (isParallelLoop(parent))
-        return alloc.emitError()
-               << "expected no allocation in a parallel loop, but got a "
-                  "temporary of type "
-               << alloc.getType();
+      if (isParallelLoop(parent)) {
+        InFlightDiagnostic diag =
+            alloc.emitError()
+            << "expected no allocation in a parallel loop, but got a "
+               "temporary of type "
+            << alloc.getType();
+        if (alloc.getType().hasStaticShape())
+          diag.attachNote() << "the tiles of the loop do not fit on the stack; "
+                               "a smaller chunk has smaller tiles";
+        return diag;
+      }
     if (Operation *loop = findCarryingLoop(alloc, aliases)) {
       InFlightDiagnostic diag =
           alloc.emitError()

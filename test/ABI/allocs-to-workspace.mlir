@@ -85,6 +85,22 @@ func.func @parallel(%x: memref<?xf32>) attributes {linattn.interface = {argument
 
 // -----
 
+// The block of the tiles of a kernel, too large for the stack.
+func.func @large_tiles(%x: memref<?xf32>) attributes {linattn.interface = {arguments = [memref<?xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  scf.forall (%i) in (%n) {
+    // expected-error @+2 {{expected no allocation in a parallel loop, but got a temporary of type 'memref<4194304xi8>'}}
+    // expected-note @+1 {{the tiles of the loop do not fit on the stack; a smaller chunk has smaller tiles}}
+    %a = memref.alloc() : memref<4194304xi8>
+    %v = memref.view %a[%c0][%n] : memref<4194304xi8> to memref<?xf32>
+    memref.copy %v, %x : memref<?xf32> to memref<?xf32>
+  }
+  return
+}
+
+// -----
+
 func.func @value(%x: memref<?xindex>) attributes {linattn.interface = {arguments = [memref<?xindex>], inplace = array<i64: -1>, results = []}} {
   %c0 = arith.constant 0 : index
   %n = memref.load %x[%c0] : memref<?xindex>
