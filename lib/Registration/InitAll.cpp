@@ -13,13 +13,15 @@
 #include "linattn/Dialect/Linattn/TransformOps/LinattnTransformOps.h"
 #include "linattn/Dialect/Linattn/Transforms/BufferizableOpInterfaceImpl.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
+#include "linattn/Dialect/Tile/IR/Tile.h"
+#include "linattn/Dialect/Tile/Transforms/Passes.h"
 #include "linattn/Host/Passes.h"
 #include "linattn/Pipelines/Pipelines.h"
 
 using namespace mlir;
 
 void linattn::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<LinattnDialect>();
+  registry.insert<LinattnDialect, tile::TileDialect>();
   registerBufferizableOpInterfaceExternalModels(registry);
   registerTransformDialectExtension(registry);
 }
@@ -30,6 +32,7 @@ void linattn::registerAllPasses() {
   registerHostPipelines();
   registerLinattnABIPasses();
   registerPipelines();
+  tile::registerLinattnTilePasses();
 }
 
 const char *linattn::getBugReportMessage() {

@@ -1,0 +1,111 @@
+//===- Dialect.td - the tile dialect -----------------------*- tablegen -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_DIALECT_TILE_IR_DIALECT_TD
+#define LINATTN_DIALECT_TILE_IR_DIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/OpBase.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let cppNamespace = "::mlir::linattn::tile";
+  let summary = "Programs of a thread block on tiles";
+  let description = [{
+    What one thread block does: which tile lies in shared memory and which in
+    registers, which warpgroup works on it, and when it may be read. A tile in
+    registers belongs to one warpgroup of 128 threads, and so do the ops on it:
+    all threads of the warpgroup execute them together.
+
+    Asynchronous work is visible in the types. A contraction returns a
+    `!tile.pending` value, which nothing can read; `tile.wait` turns it into an
+    accumulator. So a program that reads an accumulator in flight does not
+    verify.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+class Tile_Type<string name, string typeMnemonic>
+    : TypeDef<Tile_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+class Tile_MatrixType<string name, string typeMnemonic>
+    : Tile_Type<name, typeMnemonic> {
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns,
+                        "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $rows `,` $columns `,` $elementType `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_SharedType : Tile_Type<"Shared", "shared"> {
+  let summary = "A ring of tiles in shared memory";
+  let description = [{
+    `stages` tiles of `rows` x `columns` elements of 16 bits. A tile is stored
+    as panels of 64 columns; a row of a panel has 128 bytes, and its 16-byte
+    units are permuted by the 128-byte swizzle of the tensor memory accelerator:
+    unit `u` of row `r` lies at `u ^ (r % 8)`.
+
+    Example: `!tile.shared<3, 64, 128, bf16>`
+  }];
+  let parameters = (ins "int64_t":$stages, "int64_t":$rows, "int64_t":$columns,
+                        "::mlir::Type":$elementType);
+  let assemblyFormat =
+      "`<` $stages `,` $rows `,` $columns `,` $elementType `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of one tile.
+    int64_t getTileBytes() const { return getRows() * getColumns() * 2; }
+    int64_t getBytes() const { return getStages() * getTileBytes(); }
+  }];
+}
+
+def Tile_AccumulatorType : Tile_MatrixType<"Accumulator", "accumulator"> {
+  let summary = "An f32 tile in the registers of a warpgroup";
+  let description = [{
+    In the layout of the accumulators of the matrix instructions: blocks of 64
+    rows; in a block, warp `w` holds rows 16 w to 16 w + 15, and lane `l` the
+    elements of rows `l / 4` and `l / 4 + 8`, columns `2 (l % 4)` and the next,
+    of every 8 columns.
+  }];
+}
+
+def Tile_PendingType : Tile_MatrixType<"Pending", "pending"> {
+  let summary = "An accumulator that an asynchronous contraction still writes";
+}
+
+def Tile_OperandType : Tile_MatrixType<"Operand", "operand"> {
+  let summary = "A 16-bit left operand in the registers of a warpgroup";
+  let description = [{
+    In the layout of the left operand of the matrix instructions: that of an
+    accumulator of the same shape, two columns to a register.
+  }];
+}
+
+def Tile_GlobalType : Tile_Type<"Global", "global"> {
+  let summary = "A tensor in global memory, seen through tiles";
+  let description = [{
+    A tensor map: tiles of `rows` x 64 columns of a tensor of rank `rank`, whose
+    last two dimensions are those of the tile. Passed to the kernel by value.
+    What a tile has outside of the tensor reads as zero and is not written.
+  }];
+  let parameters = (ins "int64_t":$rank, "int64_t":$rows,
+                        "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $rank `,` $rows `,` $elementType `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {
+  let summary = "A ring of barriers in shared memory, one a stage";
+  let parameters = (ins "int64_t":$stages, "int64_t":$arrivals);
+  let assemblyFormat = "`<` $stages `,` $arrivals `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // LINATTN_DIALECT_TILE_IR_DIALECT_TD

@@ -1,0 +1,49 @@
+//===- Tile.h - the tile dialect --------------------------------*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_DIALECT_TILE_IR_TILE_H
+#define LINATTN_DIALECT_TILE_IR_TILE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "linattn/Dialect/Tile/IR/Dialect.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "linattn/Dialect/Tile/IR/Types.h.inc"
+
+#define GET_OP_CLASSES
+#include "linattn/Dialect/Tile/IR/Ops.h.inc"
+
+namespace mlir {
+namespace linattn {
+namespace tile {
+
+/// Threads of a warpgroup.
+inline constexpr int64_t kWarpgroupThreads = 128;
+/// Rows of one matrix instruction.
+inline constexpr int64_t kInstructionRows = 64;
+/// Columns of a panel: 128 bytes of 16-bit elements.
+inline constexpr int64_t kPanelColumns = 64;
+
+/// Shape of a tile type that lies in registers.
+std::pair<int64_t, int64_t> getRegisterTileShape(Type type);
+
+} // namespace tile
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_DIALECT_TILE_IR_TILE_H

@@ -1,0 +1,69 @@
+//===- Passes.td - passes on tile programs -----------------*- tablegen -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
+#define LINATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TileAllocateShared : Pass<"tile-allocate-shared"> {
+  let summary = "Give tiles and barriers their place in shared memory";
+  let description = [{
+    Sets the `offset` of every `tile.alloc` and `tile.barrier_init` that has
+    none: tiles first, in the order of the program, aligned to the 1024 bytes
+    that the swizzle repeats in, then barriers. Sets `shared_bytes` on the
+    kernel, and fails if that is more than `limit`.
+
+    Before:
+
+    ```mlir
+    %q = tile.alloc : !tile.shared<3, 64, 128, bf16>
+    %full = tile.barrier_init : !tile.barrier<3, 1>
+    ```
+
+    After:
+
+    ```mlir
+    %q = tile.alloc {offset = 0 : i64} : !tile.shared<3, 64, 128, bf16>
+    %full = tile.barrier_init {offset = 49152 : i64} : !tile.barrier<3, 1>
+    ```
+  }];
+  let options = [
+    Option<"limit", "limit", "int64_t", /*default=*/"232448",
+           "Bytes of shared memory that a thread block may have">,
+  ];
+}
+
+def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
+  let summary = "Lower tile programs to the NVVM dialect, for Hopper";
+  let description = [{
+    Every `tile.kernel` becomes an `llvm.func` with the attributes of a kernel.
+    A tile in registers becomes a struct with the elements of one thread, a tile
+    in shared memory its address, a contraction `wgmma.mma_async` with tied
+    registers and one group, and a wait the count of the groups that may stay in
+    flight.
+
+    Before:
+
+    ```mlir
+    %s = tile.contract %q, %k : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    ```
+
+    After:
+
+    ```mlir
+    %s = llvm.inline_asm has_side_effects "wgmma.mma_async.sync.aligned.m64n64k16..." ...
+    llvm.inline_asm has_side_effects "wgmma.commit_group.sync.aligned;"
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::LLVM::LLVMDialect", "mlir::NVVM::NVVMDialect",
+    "mlir::arith::ArithDialect", "mlir::scf::SCFDialect"];
+}
+
+#endif // LINATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD

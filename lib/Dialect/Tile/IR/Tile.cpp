@@ -1,0 +1,377 @@
+//===- Tile.cpp - the tile dialect ----------------------------------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "linattn/Dialect/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::linattn;
+using namespace mlir::linattn::tile;
+
+#include "linattn/Dialect/Tile/IR/Dialect.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "linattn/Dialect/Tile/IR/Types.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "linattn/Dialect/Tile/IR/Ops.cpp.inc"
+
+void TileDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "linattn/Dialect/Tile/IR/Types.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "linattn/Dialect/Tile/IR/Ops.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+using EmitErrorFn = llvm::function_ref<InFlightDiagnostic()>;
+
+static bool isHalf(Type type) { return type.isBF16() || type.isF16(); }
+
+static LogicalResult verifyHalf(EmitErrorFn emitError, Type type) {
+  if (isHalf(type))
+    return success();
+  return emitError() << "expects bf16 or f16 elements, but got " << type;
+}
+
+static LogicalResult verifyMultiple(EmitErrorFn emitError, StringRef name,
+                                    int64_t size, int64_t factor) {
+  if (size > 0 && size % factor == 0)
+    return success();
+  return emitError() << "expects " << name << " to be a multiple of " << factor
+                     << ", but got " << size;
+}
+
+LogicalResult SharedType::verify(EmitErrorFn emitError, int64_t stages,
+                                 int64_t rows, int64_t columns, Type element) {
+  if (stages < 1)
+    return emitError() << "expects at least one stage, but got " << stages;
+  // A swizzled unit is permuted within eight rows.
+  if (failed(verifyMultiple(emitError, "rows", rows, 8)) ||
+      failed(verifyMultiple(emitError, "columns", columns, kPanelColumns)))
+    return failure();
+  return verifyHalf(emitError, element);
+}
+
+static LogicalResult verifyAccumulator(EmitErrorFn emitError, int64_t rows,
+                                       int64_t columns, Type element) {
+  if (failed(verifyMultiple(emitError, "rows", rows, kInstructionRows)) ||
+      failed(verifyMultiple(emitError, "columns", columns, 8)))
+    return failure();
+  if (!element.isF32())
+    return emitError() << "expects f32 elements, but got " << element;
+  return success();
+}
+
+LogicalResult AccumulatorType::verify(EmitErrorFn emitError, int64_t rows,
+                                      int64_t columns, Type element) {
+  return verifyAccumulator(emitError, rows, columns, element);
+}
+
+LogicalResult PendingType::verify(EmitErrorFn emitError, int64_t rows,
+                                  int64_t columns, Type element) {
+  return verifyAccumulator(emitError, rows, columns, element);
+}
+
+LogicalResult OperandType::verify(EmitErrorFn emitError, int64_t rows,
+                                  int64_t columns, Type element) {
+  if (failed(verifyMultiple(emitError, "rows", rows, kInstructionRows)) ||
+      failed(verifyMultiple(emitError, "columns", columns, 16)))
+    return failure();
+  return verifyHalf(emitError, element);
+}
+
+LogicalResult GlobalType::verify(EmitErrorFn emitError, int64_t rank,
+                                 int64_t rows, Type element) {
+  if (rank < 2 || rank > 5)
+    return emitError() << "expects a rank from 2 to 5, but got " << rank;
+  if (rows < 8 || rows > 256)
+    return emitError() << "expects 8 to 256 rows, but got " << rows;
+  return verifyHalf(emitError, element);
+}
+
+LogicalResult BarrierType::verify(EmitErrorFn emitError, int64_t stages,
+                                  int64_t arrivals) {
+  if (stages < 1)
+    return emitError() << "expects at least one stage, but got " << stages;
+  if (arrivals < 1)
+    return emitError() << "expects at least one arrival, but got " << arrivals;
+  return success();
+}
+
+std::pair<int64_t, int64_t>
+mlir::linattn::tile::getRegisterTileShape(Type type) {
+  return TypeSwitch<Type, std::pair<int64_t, int64_t>>(type)
+      .Case<AccumulatorType, OperandType, PendingType>([](auto typed) {
+        return std::make_pair(typed.getRows(), typed.getColumns());
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+void KernelOp::print(OpAsmPrinter &p) {
+  p << ' ';
+  p.printSymbolName(getSymName());
+  call_interface_impl::printFunctionSignature(
+      p, getArgumentTypes(), getArgAttrsAttr(), /*isVariadic=*/false,
+      getResultTypes(), getResAttrsAttr(), &getBody());
+  p << " warpgroups " << getWarpgroups();
+  p.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(),
+      {getSymNameAttrName(), getFunctionTypeAttrName(), getWarpgroupsAttrName(),
+       getArgAttrsAttrName(), getResAttrsAttrName()});
+  p << ' ';
+  p.printRegion(getBody(), /*printEntryBlockArgs=*/false,
+                /*printBlockTerminators=*/false);
+}
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  Builder &b = parser.getBuilder();
+  StringAttr name;
+  if (parser.parseSymbolName(name, getSymNameAttrName(result.name),
+                             result.attributes))
+    return failure();
+  SmallVector<OpAsmParser::Argument> args;
+  SmallVector<Type> resultTypes;
+  SmallVector<DictionaryAttr> resultAttrs;
+  bool isVariadic = false;
+  if (function_interface_impl::parseFunctionSignatureWithArguments(
+          parser, /*allowVariadic=*/false, args, isVariadic, resultTypes,
+          resultAttrs))
+    return failure();
+  SmallVector<Type> argTypes;
+  for (const OpAsmParser::Argument &arg : args)
+    argTypes.push_back(arg.type);
+  result.addAttribute(getFunctionTypeAttrName(result.name),
+                      TypeAttr::get(b.getFunctionType(argTypes, resultTypes)));
+  IntegerAttr warpgroups;
+  if (parser.parseKeyword("warpgroups") ||
+      parser.parseAttribute(warpgroups, b.getI64Type(),
+                            getWarpgroupsAttrName(result.name),
+                            result.attributes) ||
+      parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  call_interface_impl::addArgAndResultAttrs(b, result, args, resultAttrs,
+                                            getArgAttrsAttrName(result.name),
+                                            getResAttrsAttrName(result.name));
+  Region *body = result.addRegion();
+  if (parser.parseRegion(*body, args))
+    return failure();
+  ensureTerminator(*body, b, result.location);
+  return success();
+}
+
+LogicalResult KernelOp::verify() {
+  if (getWarpgroups() < 1 || getWarpgroups() > 8)
+    return emitOpError() << "expects 1 to 8 warpgroups, but got "
+                         << getWarpgroups();
+  if (!getResultTypes().empty())
+    return emitOpError() << "expects no results, but got "
+                         << getResultTypes().size();
+  for (RoleOp role : getBody().getOps<RoleOp>())
+    if (role.getFirst() + role.getCount() > getWarpgroups())
+      return role.emitOpError()
+             << "expects warpgroups below " << getWarpgroups() << ", but got "
+             << role.getFirst() << " to "
+             << role.getFirst() + role.getCount() - 1;
+  return success();
+}
+
+LogicalResult RoleOp::verify() {
+  if (getFirst() < 0 || getCount() < 1)
+    return emitOpError() << "expects at least one warpgroup, but got "
+                         << getCount() << " from " << getFirst();
+  // The range and the step that setmaxnreg takes.
+  if (getRegisters() < 24 || getRegisters() > 256 || getRegisters() % 8 != 0)
+    return emitOpError() << "expects 24 to 256 registers, in steps of 8, but "
+                            "got "
+                         << getRegisters();
+  Block &body = getBody().front();
+  if (body.getNumArguments() != 1 ||
+      !body.getArgument(0).getType().isInteger(32))
+    return emitOpError() << "expects one block argument of type i32";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Verifiers
+//===----------------------------------------------------------------------===//
+
+LogicalResult StageOp::verify() {
+  SharedType ring = getRing().getType(), tile = getResult().getType();
+  auto expected = SharedType::get(getContext(), 1, ring.getRows(),
+                                  ring.getColumns(), ring.getElementType());
+  if (tile != expected)
+    return emitOpError() << "expects a result of type " << expected
+                         << ", but got " << tile;
+  return success();
+}
+
+LogicalResult PanelOp::verify() {
+  SharedType source = getSource().getType(), panel = getResult().getType();
+  if (source.getStages() != 1)
+    return emitOpError() << "expects one tile, but got " << source.getStages()
+                         << " stages";
+  if (panel.getStages() != 1 || panel.getRows() != source.getRows() ||
+      panel.getElementType() != source.getElementType() ||
+      panel.getColumns() > source.getColumns())
+    return emitOpError() << "expects some columns of " << source << ", but got "
+                         << panel;
+  return success();
+}
+
+/// Verifies the sides of a copy between global and shared memory.
+static LogicalResult verifyCopy(Operation *op, GlobalType tensor,
+                                SharedType tile, size_t numCoordinates) {
+  if (static_cast<int64_t>(numCoordinates) != tensor.getRank())
+    return op->emitOpError() << "expects " << tensor.getRank()
+                             << " coordinates, but got " << numCoordinates;
+  if (tile.getStages() != 1)
+    return op->emitOpError()
+           << "expects one tile, but got " << tile.getStages() << " stages";
+  if (tile.getRows() != tensor.getRows() ||
+      tile.getElementType() != tensor.getElementType())
+    return op->emitOpError()
+           << "expects a tile of " << tensor.getRows() << " rows of "
+           << tensor.getElementType() << ", but got " << tile;
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  return verifyCopy(*this, getSource().getType(), getDestination().getType(),
+                    getCoordinates().size());
+}
+
+LogicalResult StoreOp::verify() {
+  return verifyCopy(*this, getDestination().getType(), getSource().getType(),
+                    getCoordinates().size());
+}
+
+LogicalResult ContractOp::verify() {
+  int64_t m, lhsK, n, rhsK;
+  Type element;
+  if (auto lhs = dyn_cast<SharedType>(getLhs().getType())) {
+    if (lhs.getStages() != 1)
+      return emitOpError() << "expects one tile as left operand, but got "
+                           << lhs.getStages() << " stages";
+    std::tie(m, lhsK) = getTransposeLhs()
+                            ? std::make_pair(lhs.getColumns(), lhs.getRows())
+                            : std::make_pair(lhs.getRows(), lhs.getColumns());
+    element = lhs.getElementType();
+  } else {
+    auto operand = cast<OperandType>(getLhs().getType());
+    if (getTransposeLhs())
+      return emitOpError() << "expects a left operand in shared memory to "
+                              "transpose, but got "
+                           << operand;
+    m = operand.getRows();
+    lhsK = operand.getColumns();
+    element = operand.getElementType();
+  }
+  SharedType rhs = getRhs().getType();
+  if (rhs.getStages() != 1)
+    return emitOpError() << "expects one tile as right operand, but got "
+                         << rhs.getStages() << " stages";
+  std::tie(n, rhsK) = getTransposeRhs()
+                          ? std::make_pair(rhs.getColumns(), rhs.getRows())
+                          : std::make_pair(rhs.getRows(), rhs.getColumns());
+  if (rhs.getElementType() != element)
+    return emitOpError() << "expects operands of one element type, but got "
+                         << element << " and " << rhs.getElementType();
+  if (lhsK != rhsK)
+    return emitOpError() << "expects one contracted size, but got " << lhsK
+                         << " on the left and " << rhsK << " on the right";
+  if (lhsK % 16 != 0)
+    return emitOpError()
+           << "expects the contracted size to be a multiple of 16, but got "
+           << lhsK;
+  auto [rows, columns] = getRegisterTileShape(getResult().getType());
+  if (rows != m || columns != n)
+    return emitOpError() << "expects a result of " << m << " x " << n
+                         << ", but got " << rows << " x " << columns;
+  if (getAccumulator() && getRegisterTileShape(getAccumulator().getType()) !=
+                              std::make_pair(rows, columns))
+    return emitOpError() << "expects an accumulator of " << m << " x " << n
+                         << ", but got " << getAccumulator().getType();
+  return success();
+}
+
+LogicalResult WaitOp::verify() {
+  if (getPending().size() != getResults().size())
+    return emitOpError() << "expects " << getPending().size()
+                         << " results, but got " << getResults().size();
+  for (auto [pending, result] : llvm::zip(getPending(), getResults()))
+    if (getRegisterTileShape(pending.getType()) !=
+        getRegisterTileShape(result.getType()))
+      return emitOpError() << "expects the shape of " << pending.getType()
+                           << ", but got " << result.getType();
+  return success();
+}
+
+LogicalResult MapOp::verify() {
+  auto shape = getRegisterTileShape(getResult().getType());
+  for (Value input : getInputs())
+    if (getRegisterTileShape(input.getType()) != shape)
+      return emitOpError() << "expects inputs of the shape of the result, "
+                           << shape.first << " x " << shape.second
+                           << ", but got " << input.getType();
+  Block &body = getBody().front();
+  if (body.getNumArguments() != getInputs().size() + 2)
+    return emitOpError() << "expects " << getInputs().size() + 2
+                         << " block arguments: an element of each input, the "
+                            "row and the column, but got "
+                         << body.getNumArguments();
+  for (BlockArgument arg : body.getArguments()) {
+    bool isIndex = arg.getArgNumber() >= getInputs().size();
+    if (isIndex ? !arg.getType().isInteger(32) : !arg.getType().isF32())
+      return emitOpError() << "expects block argument " << arg.getArgNumber()
+                           << " to be " << (isIndex ? "i32" : "f32")
+                           << ", but got " << arg.getType();
+  }
+  if (!cast<YieldOp>(body.getTerminator()).getValue())
+    return emitOpError() << "expects the body to yield an element";
+  return success();
+}
+
+LogicalResult LoadOperandOp::verify() {
+  SharedType source = getSource().getType();
+  OperandType result = getResult().getType();
+  auto expected = std::make_pair(source.getRows(), source.getColumns());
+  if (getTransposed())
+    std::swap(expected.first, expected.second);
+  if (source.getStages() != 1 || expected != getRegisterTileShape(result) ||
+      source.getElementType() != result.getElementType())
+    return emitOpError() << "expects an operand of " << expected.first << " x "
+                         << expected.second << " from " << source
+                         << ", but got " << result;
+  return success();
+}
+
+LogicalResult StoreSharedOp::verify() {
+  SharedType tile = getDestination().getType();
+  auto [rows, columns] = getRegisterTileShape(getValue().getType());
+  if (tile.getStages() != 1 || tile.getRows() != rows ||
+      tile.getColumns() != columns)
+    return emitOpError() << "expects one tile of " << rows << " x " << columns
+                         << ", but got " << tile;
+  return success();
+}
