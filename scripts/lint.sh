@@ -44,7 +44,7 @@ done
 # Generated pages.
 cmake --build "$build" --target mlir-doc >/dev/null
 mkdir -p docs/generated
-for page in "$build"/docs/Linattn/*.md; do
+for page in "$build"/docs/*/*.md; do
   name=docs/generated/$(basename "$page")
   if cmp -s "$page" "$name"; then
     continue
@@ -55,7 +55,7 @@ for page in "$build"/docs/Linattn/*.md; do
   fi
 done
 for name in docs/generated/*.md; do
-  [[ -e $build/docs/Linattn/$(basename "$name") ]] ||
+  compgen -G "$build/docs/*/$(basename "$name")" >/dev/null ||
     complain "$name: no TableGen file generates this page"
 done
 

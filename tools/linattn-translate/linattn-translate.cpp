@@ -6,10 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "linattn/InitAll.h"
 #include "linattn/Target/PTX.h"
 
 #include "mlir/InitAllTranslations.h"
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
+#include "llvm/Support/PrettyStackTrace.h"
 
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(mlir::linattn::getBugReportMessage());

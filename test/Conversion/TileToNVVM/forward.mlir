@@ -1,3 +1,31 @@
+// RUN: linattn-opt %s | linattn-opt | FileCheck %s --check-prefix=ROUNDTRIP
+// RUN: linattn-opt %s -mlir-print-op-generic | linattn-opt | FileCheck %s --check-prefix=ROUNDTRIP
+// RUN: linattn-opt %s --tile-allocate-shared --convert-tile-to-nvvm --convert-scf-to-cf \
+// RUN:   --convert-nvvm-to-llvm --convert-arith-to-llvm --convert-cf-to-llvm \
+// RUN:   --reconcile-unrealized-casts --canonicalize --cse \
+// RUN:   | linattn-translate --linattn-to-ptx --chip=sm_90a | FileCheck %s
+
+// ROUNDTRIP: tile.kernel @forward
+// ROUNDTRIP: tile.role "producer" first 2 count 1 registers 24
+// ROUNDTRIP: tile.contract
+
+// CHECK: .version 8.6
+// CHECK: .target sm_90a
+// CHECK: .extern .shared .align 1024 .b8 tile_shared[];
+// CHECK: .visible .entry forward(
+// CHECK: .param .align 64 .b8 forward_param_0[128]
+// CHECK: .reqntid 384
+// CHECK: setmaxnreg.dec.sync.aligned.u32 24;
+// CHECK: cp.async.bulk.tensor.4d.shared::cluster.global
+// CHECK: setmaxnreg.inc.sync.aligned.u32 240;
+// Q K^T and Q S in shared memory, P V and K^T V with registers on the left.
+// CHECK-COUNT-16: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+// CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+// CHECK-COUNT-12: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+// CHECK: stmatrix.sync.aligned.m8n8.x4.shared.b16
+// CHECK: cp.async.bulk.tensor.4d.global.shared::cta
+// CHECK-NOT: .local
+
 // The forward of one head, constant decay, D = 128, chunks of 64 tokens.
 //
 //   O = scale-free ((Q K^T) o D) V + exp(G) o (Q S),   S <- exp(G_C) S + (w o K)^T V

@@ -131,9 +131,8 @@ mlir::linattn::tile::getRegisterTileShape(Type type) {
 void KernelOp::print(OpAsmPrinter &p) {
   p << ' ';
   p.printSymbolName(getSymName());
-  call_interface_impl::printFunctionSignature(
-      p, getArgumentTypes(), getArgAttrsAttr(), /*isVariadic=*/false,
-      getResultTypes(), getResAttrsAttr(), &getBody());
+  function_interface_impl::printFunctionSignature(
+      p, *this, getArgumentTypes(), /*isVariadic=*/false, getResultTypes());
   p << " warpgroups " << getWarpgroups();
   p.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(),

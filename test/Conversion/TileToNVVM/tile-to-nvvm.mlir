@@ -1,0 +1,76 @@
+// RUN: linattn-opt %s -split-input-file --convert-tile-to-nvvm | FileCheck %s
+
+// CHECK: llvm.mlir.global external @tile_shared() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+// CHECK-LABEL: llvm.func @kernel
+// CHECK-SAME: %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}
+// CHECK-SAME: nvvm.kernel
+// CHECK-SAME: nvvm.minctasm = 1
+// CHECK-SAME: nvvm.reqntid = array<i32: 256, 1, 1>
+tile.kernel @kernel(%g: !tile.global<2, 64, bf16>) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %ring = tile.alloc {offset = 0 : i64} : !tile.shared<2, 64, 128, bf16>
+  // One thread initialises the barriers, and all wait for it.
+  // CHECK: scf.if
+  // CHECK-COUNT-2: nvvm.mbarrier.init
+  // CHECK: nvvm.fence.mbarrier.init
+  // CHECK: nvvm.barrier
+  %full = tile.barrier_init {offset = 32768 : i64} : !tile.barrier<2, 1>
+  // Registers move from one role to the other: 65536 / 256 at entry.
+  // CHECK: scf.if
+  // CHECK-NEXT: nvvm.setmaxregister decrease 24
+  tile.role "producer" first 1 count 1 registers 24 {
+  ^bb0(%group: i32):
+    // CHECK: scf.if
+    tile.one_thread {
+      %t = tile.stage %ring[%c0] : !tile.shared<2, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
+      // CHECK: mbarrier.arrive.expect_tx
+      tile.barrier_expect %full[%c0] bytes 16384 : !tile.barrier<2, 1>
+      // One copy a panel; the second lies 64 rows of 128 bytes behind.
+      // CHECK: cp.async.bulk.tensor.2d
+      // CHECK: llvm.getelementptr %{{.*}}[8192]
+      // CHECK: cp.async.bulk.tensor.2d
+      tile.load %g[%c0, %c0] to %t signals %full[%c0] : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 128, bf16> signals !tile.barrier<2, 1>
+    }
+  }
+}
+
+// -----
+
+// CHECK-LABEL: llvm.func @contract
+tile.kernel @contract() warpgroups 1 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %b = tile.alloc {offset = 8192 : i64} : !tile.shared<1, 64, 64, bf16>
+  %z = tile.constant 0.0 : !tile.accumulator<64, 64, f32>
+  // A fence that ties the registers, one instruction for 16 contracted elements,
+  // and one group. From zero first: scale-d is 0, then 1.
+  // CHECK: wgmma.fence.sync.aligned
+  // CHECK: setp.ne.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+  // CHECK-COUNT-3: setp.ne.b32 p, 1, 0; wgmma.mma_async
+  // CHECK: wgmma.commit_group
+  %p = tile.contract %a, %b : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  // A later group stays in flight at the wait for an earlier one.
+  // CHECK: wgmma.fence.sync.aligned
+  // CHECK-COUNT-4: p, 1, 1, 0, 1; }
+  // CHECK: wgmma.commit_group
+  %q = tile.contract %a, %b transposed into %z : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> into !tile.accumulator<64, 64, f32> -> !tile.pending<64, 64, f32>
+  // CHECK: wgmma.wait_group.sync.aligned 1
+  %x = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+  // CHECK: wgmma.wait_group.sync.aligned 0
+  %y = tile.wait %q : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+  // 32 elements a thread, two to a register; four registers to a store.
+  // CHECK-COUNT-4: nvvm.stmatrix
+  tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // CHECK: nvvm.fence.proxy
+  tile.fence
+  // CHECK-COUNT-4: nvvm.ldmatrix {{.*}}layout = #nvvm.mma_layout<col>
+  %o = tile.load_operand %a transposed : !tile.shared<1, 64, 64, bf16> -> !tile.operand<64, 64, bf16>
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f32
+  %m = tile.map %o : (!tile.operand<64, 64, bf16>) -> !tile.operand<64, 64, bf16> {
+  ^bb0(%v: f32, %i: i32, %j: i32):
+    %e = math.exp2 %v : f32
+    tile.yield %e : f32
+  }
+  // Four registers on the left.
+  // CHECK: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{.*}}}, {$32,$33,$34,$35}, $36, p, 1, 1, 0; }
+  %r = tile.contract %m, %b : !tile.operand<64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+}
