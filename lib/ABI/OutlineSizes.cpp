@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -157,6 +158,10 @@ LogicalResult OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
 
   // The checks that the lowerings will build, as far as sizes decide them.
   sizes.walk([&](DimRoleOpInterface op) {
+    OpBuilder checks(op);
+    buildRuntimeChecks(checks, op);
+  });
+  sizes.walk([&](linalg::LinalgOp op) {
     OpBuilder checks(op);
     buildRuntimeChecks(checks, op);
   });

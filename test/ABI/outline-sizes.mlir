@@ -19,6 +19,7 @@ func.func @same_rows(%a: tensor<?x4xf32>, %b: tensor<?x4xf32>) -> tensor<?x4xf32
 //   CHECK-DAG: %[[C4:.*]] = arith.constant 4 : index
 //       CHECK: %[[SAME:.*]] = arith.cmpi eq, %[[N]], %[[M]]
 //  CHECK-NEXT: cf.assert %[[SAME]], "expects as many rows"
+//       CHECK: cf.assert {{.*}}, "linalg.add expects the size of loop 0 to be the same in all operands"
 //  CHECK-NEXT: return %[[N]], %[[C4]]
 
 // -----

@@ -36,6 +36,27 @@ func.func @projection(%x: tensor<?x96xbf16>, %w: tensor<96x128xbf16>) -> tensor<
 
 // -----
 
+// Sizes that may differ are checked in front of the kernel.
+
+// CHECK-LABEL: func.func @check
+// CHECK-SAME: %[[A:.*]]: tensor<?x4xf32>, %[[B:.*]]: tensor<?x4xf32>
+// CHECK-DAG: %[[N:.*]] = tensor.dim %[[A]]
+// CHECK-DAG: %[[M:.*]] = tensor.dim %[[B]]
+// CHECK: arith.cmpi eq, %[[M]], %[[N]]
+// CHECK: cf.assert %{{.*}}, "linalg.add expects the size of loop 0 to be the same in all operands"
+// CHECK-NOT: cf.assert
+// CHECK: scf.forall
+func.func @check(%a: tensor<?x4xf32>, %b: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %a, %c0 : tensor<?x4xf32>
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %0 = linalg.add ins(%a, %b : tensor<?x4xf32>, tensor<?x4xf32>)
+      outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
 // linalg.index counts from the start of the whole loop.
 
 // CHECK-LABEL: func.func @index

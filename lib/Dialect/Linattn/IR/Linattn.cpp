@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -29,6 +30,20 @@ using namespace mlir::linattn;
 #define GET_ATTRDEF_CLASSES
 #include "linattn/Dialect/Linattn/IR/Attrs.cpp.inc"
 
+namespace {
+/// Functions with linattn ops may be inlined: no op cares where it stands.
+struct LinattnInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void LinattnDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
@@ -40,6 +55,7 @@ void LinattnDialect::initialize() {
       >();
   detail::addBytecodeInterface(*this);
   attachTilingInterface(getContext());
+  addInterfaces<LinattnInlinerInterface>();
   registerBuiltinDecayClasses(*this);
 }
 

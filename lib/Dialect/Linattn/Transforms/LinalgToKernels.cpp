@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
+#include "linattn/Dialect/Linattn/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -266,9 +267,12 @@ struct LinalgToKernels
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
-    for (linalg::LinalgOp op : ops)
+    for (linalg::LinalgOp op : ops) {
+      rewriter.setInsertionPoint(op);
+      linattn::buildRuntimeChecks(rewriter, op);
       if (failed(KernelBuilder(rewriter, op, tileSize).build()))
         return signalPassFailure();
+    }
     for (linalg::FillOp fill : fills)
       if (isOpTriviallyDead(fill))
         rewriter.eraseOp(fill);

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
@@ -189,6 +190,50 @@ private:
 
 void mlir::linattn::buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op) {
   CheckBuilder(b, op).build();
+}
+
+void mlir::linattn::buildRuntimeChecks(OpBuilder &b, linalg::LinalgOp op) {
+  Location loc = op.getLoc();
+  // For every loop, the sizes that operands give it.
+  SmallVector<SmallVector<OpFoldResult>> sizes(op.getNumLoops());
+  for (OpOperand &operand : op->getOpOperands()) {
+    for (auto [dim, expr] :
+         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop)
+        continue;
+      Value value = operand.get();
+      sizes[loop.getPosition()].push_back(
+          isa<MemRefType>(value.getType())
+              ? memref::getMixedSize(b, loc, value, dim)
+              : tensor::getMixedSize(b, loc, value, dim));
+    }
+  }
+  for (auto [loop, uses] : llvm::enumerate(sizes)) {
+    if (uses.empty())
+      continue;
+    const OpFoldResult *known = llvm::find_if(
+        uses, [](OpFoldResult size) { return isa<Attribute>(size); });
+    OpFoldResult expected = known == uses.end() ? uses.front() : *known;
+    Value condition;
+    for (OpFoldResult size : uses) {
+      if (isEqualConstantIntOrValue(size, expected))
+        continue;
+      Value equal = arith::CmpIOp::create(
+          b, loc, arith::CmpIPredicate::eq,
+          getValueOrCreateConstantIndexOp(b, loc, size),
+          getValueOrCreateConstantIndexOp(b, loc, expected));
+      if (condition)
+        equal = arith::AndIOp::create(b, loc, condition, equal);
+      condition = equal;
+    }
+    if (condition)
+      cf::AssertOp::create(
+          b, loc, condition,
+          (op->getName().getStringRef() + " expects the size of loop " +
+           Twine(loop) + " to be the same in all operands")
+              .str());
+  }
 }
 
 DimRoleOpInterface mlir::linattn::padEmptyHeads(RewriterBase &rewriter,

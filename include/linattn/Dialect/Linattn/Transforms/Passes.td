@@ -106,7 +106,8 @@ def LinattnLinalgToKernels : Pass<"linattn-linalg-to-kernels"> {
     the normal form: each becomes an `scf.forall` over tiles of its parallel
     loops. The last tile of a loop is padded with zeros, and only its valid
     part is written back. Loops that are not parallel stay whole; their size
-    has to be static.
+    has to be static. A `cf.assert` in front of the kernel checks that the
+    dynamic sizes of the operands agree.
 
     Before:
 
@@ -137,6 +138,7 @@ def LinattnLinalgToKernels : Pass<"linattn-linalg-to-kernels"> {
   ];
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::cf::ControlFlowDialect",
     "mlir::linalg::LinalgDialect", "mlir::scf::SCFDialect",
     "mlir::tensor::TensorDialect"];
 }

@@ -15,6 +15,10 @@ namespace mlir {
 class OpBuilder;
 class RewritePatternSet;
 
+namespace linalg {
+class LinalgOp;
+} // namespace linalg
+
 namespace linattn {
 class DimRoleOpInterface;
 
@@ -24,6 +28,10 @@ class DimRoleOpInterface;
 /// tokens. The lowerings read out of bounds if one of them does not hold, so
 /// they build these checks.
 void buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op);
+
+/// The same for the dynamic sizes of a linalg op: what one loop runs over has
+/// one size in all operands.
+void buildRuntimeChecks(OpBuilder &b, linalg::LinalgOp op);
 
 /// Adds the patterns of `linattn-to-recurrence`. With `stepsOnly`, only the
 /// one for `linattn.step`.
