@@ -14,11 +14,11 @@ func.func private @scores(%q: tensor<1x?x2x16xf32>, %e: tensor<1x?x2x16xf32>) ->
 // CHECK-LABEL: func.func @f(
 // SIZES: linattn.interface
 // CHECK: scf.forall
-// CHECK: scf.for
-// BLOCKS: linattn.intra {{.*}} tensor<32x16xf32>
-// BLOCKS-SAME: sub_chunk = 8
+// BLOCKS: linattn.intra {{.*}}sub_chunk = 8{{.*}} tensor<32x16xf32>
+// NORMAL: tensor.pad
 // NORMAL: linalg.contract
-// TOKENS-NOT: linalg.contract
+// TOKENS: scf.for {{.*}} step %c1{{.*}} iter_args
+// TOKENS-NOT: tensor.pad
 // CHECK: return
 // SIZES: func.func private @f.sizes
 func.func @f(%q: tensor<1x?x2x16xf32>) -> tensor<1x?x2x16xf32> {
