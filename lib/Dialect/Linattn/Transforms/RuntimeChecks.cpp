@@ -228,11 +228,11 @@ void mlir::linattn::buildRuntimeChecks(OpBuilder &b, linalg::LinalgOp op) {
       condition = equal;
     }
     if (condition)
-      cf::AssertOp::create(
-          b, loc, condition,
-          (op->getName().getStringRef() + " expects the size of loop " +
-           Twine(loop) + " to be the same in all operands")
-              .str());
+      cf::AssertOp::create(b, loc, condition,
+                           (op->getName().getStringRef() +
+                            " expects the size of loop " + Twine(loop) +
+                            " to be the same in all operands")
+                               .str());
   }
 }
 
