@@ -95,6 +95,32 @@ class Host:
         run_tool("linattn-compile", ["-", "--target=host", "-o", output], text)
 
 
+def link(lowered, output, flags=()):
+    """From the LLVM dialect to a shared object, with upstream's wrappers."""
+    ir = run_tool("mlir-translate", ["--mlir-to-llvmir", "-"], lowered)
+    libraries = LLVM_BIN.parent / "lib"
+    run_tool(
+        "clang",
+        ["-x", "ir", "-", "-march=native", "-shared", "-fPIC", "-Wno-override-module",
+         *flags, "-o", output, "-lm", f"-L{libraries}", f"-Wl,-rpath,{libraries}",
+         "-lmlir_c_runner_utils", "-lomp"],
+        ir,
+    )
+
+
+class Pipeline:
+    """The host pipeline without the driver and the C ABI."""
+
+    function = StockFunction
+    suffix = "pipeline"
+
+    @staticmethod
+    def compile(text, front, output):
+        flags = FRONT_ENDS[front] + (STEPS if front == "blocks" else [])
+        flags = flags + ["--llvm-request-c-wrappers", "--linattn-host-pipeline"]
+        link(opt(text, flags), output, ["-O2"])
+
+
 class Stock:
     """Upstream passes only: scalar loops, slow to run, but nothing of ours
     stands behind the normal form. Tells a wrong front end from a wrong back
@@ -104,12 +130,9 @@ class Stock:
     suffix = "stock"
 
     @staticmethod
-    def available():
-        return (LLVM_BIN / "mlir-translate").exists()
-
-    @staticmethod
     def compile(text, front, output):
-        flags = FRONT_ENDS[front] + [
+        flags = FRONT_ENDS[front] + (STEPS if front == "blocks" else [])
+        flags = flags + [
             "--one-shot-bufferize=bufferize-function-boundaries=1 "
             "function-boundary-type-conversion=identity-layout-map",
             "--scf-forall-to-for",
@@ -127,21 +150,10 @@ class Stock:
             "--convert-cf-to-llvm",
             "--reconcile-unrealized-casts",
         ]
-        if front == "blocks":
-            flags = flags[:3] + STEPS + flags[3:]
-        lowered = opt(text, flags)
-        ir = run_tool("mlir-translate", ["--mlir-to-llvmir", "-"], lowered)
-        run_tool(
-            "clang",
-            ["-x", "ir", "-", "-O1", "-march=native", "-shared", "-fPIC",
-             "-Wno-override-module", "-o", output, "-lm",
-             f"-L{LLVM_BIN.parent}/lib", f"-Wl,-rpath,{LLVM_BIN.parent}/lib",
-             "-lmlir_c_runner_utils"],
-            ir,
-        )
+        link(opt(text, flags), output, ["-O1"])
 
 
-BACK_ENDS = {"host": Host, "stock": Stock}
+BACK_ENDS = {"host": Host, "pipeline": Pipeline, "stock": Stock}
 
 
 class Cache:
