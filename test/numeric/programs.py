@@ -19,6 +19,10 @@ from dtypes import STORAGE, decode, encode
 CLASSES = ("none", "const", "scalar", "vector")
 
 
+def tensor_type(sizes, element):
+    return "tensor<%s>" % "x".join([*map(str, sizes), element])
+
+
 @dataclass(frozen=True)
 class Program:
     op: str = "attention"  # attention, state or step
@@ -134,9 +138,7 @@ class Program:
 
     def _type(self, dims, element):
         static = self._static()
-        return "tensor<%s>" % "x".join(
-            [str(static.get(d, "?")) for d in dims] + [element]
-        )
+        return tensor_type([static.get(d, "?") for d in dims], element)
 
     def _size_source(self, dim):
         """(argument, position) that has the size of a dynamic dimension."""
