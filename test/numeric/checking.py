@@ -11,6 +11,7 @@ from reference import rms_error
 
 # Below this a factor is zero in f32; the lowerings may clamp to it.
 LOG_ZERO = -104.0
+SMALLEST_NORMAL = 2.0**-126
 
 
 def call(function, program, arguments, sizes, **how):
@@ -36,6 +37,10 @@ def compare(program, actual, expected, what=""):
         assert np.isfinite(want).all(), f"{what}: the reference is not finite"
         bad = int((~np.isfinite(got)).sum())
         assert bad == 0, f"{what}: {bad} of {got.size} values of {name} are not finite"
+        if want.size and np.sqrt(np.mean(want**2)) < SMALLEST_NORMAL:
+            # Denormal numbers may flush to zero.
+            assert np.abs(got).max() < 100 * SMALLEST_NORMAL, f"{what}: {name} is not zero"
+            continue
         error = rms_error(got, want)
         assert error <= limit, (
             f"{what}: {name} has rms error {error:.3g} of the reference, "

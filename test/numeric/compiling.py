@@ -157,7 +157,8 @@ BACK_ENDS = {"host": Host, "pipeline": Pipeline, "stock": Stock}
 
 
 class Cache:
-    """Compiled functions of one session, by text and lowering."""
+    """Compiled functions of one session, by text and lowering. Workers that
+    share the folder share what is in it."""
 
     def __init__(self, folder, back):
         self.folder, self.back = Path(folder), BACK_ENDS[back]
@@ -167,8 +168,11 @@ class Cache:
         key = hashlib.sha256((front + text).encode()).hexdigest()[:24]
         if key not in self.functions:
             path = self.folder / f"{key}.{self.back.suffix}.so"
+            own = path.with_suffix(f".{os.getpid()}.so")
             try:
-                self.back.compile(text, front, path)
+                if not path.exists():
+                    self.back.compile(text, front, own)
+                    own.rename(path)  # whole, or not at all
                 self.functions[key] = path
             except CompileError as error:
                 self.functions[key] = error

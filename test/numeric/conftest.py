@@ -69,4 +69,8 @@ def rng(request):
 @pytest.fixture(scope="session")
 def cache(request, tmp_path_factory):
     """Compiles functions, each once per session."""
-    return compiling.Cache(tmp_path_factory.mktemp("compiled"), back_end(request.config))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / "compiled").mkdir(exist_ok=True)
+    return compiling.Cache(folder / "compiled", back_end(request.config))

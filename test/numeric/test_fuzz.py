@@ -26,9 +26,8 @@ PIPELINES = {
     "canonicalize": ["--canonicalize", "--cse"],
     "recurrence": [*compiling.FRONT_ENDS["recurrence"], "--canonicalize"],
     "blocks": [*compiling.FRONT_ENDS["blocks"], *compiling.STEPS, "--canonicalize"],
-    "bufferize": [
-        "--one-shot-bufferize=bufferize-function-boundaries=1 allow-unknown-ops=0"
-    ],
+    "bufferize": ["--canonicalize", "--one-shot-bufferize=bufferize-function-boundaries=1"],
+    "host": ["--linattn-to-normal-form-pipeline", "--linattn-host-pipeline"],
 }
 
 
@@ -83,7 +82,10 @@ def source(batch, what):
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_valid_programs_pass(pipeline):
     rng = source(0, "valid")
-    programs = [fuzzing.random_text(rng) for _ in range(BATCH)]
+    if pipeline == "host":  # block ops alone are no program
+        programs = [fuzzing.random_program(rng).mlir() for _ in range(BATCH // 4)]
+    else:
+        programs = [fuzzing.random_text(rng) for _ in range(BATCH)]
     flags = PIPELINES[pipeline]
     outcome = run_batch(programs, flags)
     if outcome.returncode:
