@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "linattn/Host/Passes.h"
+#include "linattn/NormalForm/TileOps.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -138,6 +139,66 @@ static void ownDestinations(OpBuilder &builder, DestinationStyleOpInterface op) 
   }
 }
 
+/// Gives an insertion into a filled tile that other ops use too a tile of its
+/// own, together with the slice that what is inserted was computed in.
+static void ownInsertedTile(OpBuilder &builder, tensor::InsertSliceOp insert) {
+  auto fill = insert.getDest().getDefiningOp<linalg::FillOp>();
+  if (!fill || fill.getResult(0).hasOneUse())
+    return;
+  Operation *first = insert;
+  OpOperand *read = nullptr;
+  for (OpOperand &use : fill.getResult(0).getUses()) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner());
+    if (slice && slice->getBlock() == insert->getBlock() &&
+        slice.getMixedOffsets() == insert.getMixedOffsets() &&
+        slice.getMixedSizes() == insert.getMixedSizes() &&
+        getOrigin(insert.getSource()) == slice.getResult()) {
+      read = &use;
+      first = slice;
+    }
+  }
+  builder.setInsertionPoint(first);
+  auto own = cast<linalg::FillOp>(builder.clone(*fill));
+  insert.getDestMutable().set(own.getResult(0));
+  if (read)
+    read->set(own.getResult(0));
+  ownDestinations(builder,
+                  cast<DestinationStyleOpInterface>(own.getOperation()));
+}
+
+/// Lets a map overwrite an input that nothing else reads, instead of an empty
+/// tensor.
+static void overwriteInput(linalg::GenericOp op) {
+  if (!linattn::isMap(op) || op.getNumDpsInits() != 1)
+    return;
+  OpOperand *init = op.getDpsInitOperand(0);
+  auto empty = init->get().getDefiningOp<tensor::EmptyOp>();
+  if (!empty || op.payloadUsesValueFromOperand(init))
+    return;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    auto producer = input->get().getDefiningOp<linalg::LinalgOp>();
+    if (!producer || producer->getBlock() != op->getBlock() ||
+        !input->get().hasOneUse() ||
+        input->get().getType() != init->get().getType() ||
+        op.getMatchingIndexingMap(input) != op.getMatchingIndexingMap(init))
+      continue;
+    // The input becomes the destination, so its argument is the last one.
+    unsigned number = input->getOperandNumber();
+    op.getMatchingBlockArgument(input).replaceAllUsesWith(
+        op.getMatchingBlockArgument(init));
+    init->set(input->get());
+    op.getBody()->eraseArgument(number);
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    maps.erase(maps.begin() + number);
+    op.setIndexingMapsAttr(
+        OpBuilder(op).getAffineMapArrayAttr(maps));
+    op.getInputsMutable().erase(number);
+    if (isOpTriviallyDead(empty))
+      empty->erase();
+    return;
+  }
+}
+
 namespace {
 struct CarryInPlace : linattn::impl::LinattnCarryInPlaceBase<CarryInPlace> {
   using Base::Base;
@@ -148,6 +209,13 @@ struct CarryInPlace : linattn::impl::LinattnCarryInPlaceBase<CarryInPlace> {
       if (op.hasPureTensorSemantics() && !isa<linalg::FillOp>(op))
         ownDestinations(
             builder, cast<DestinationStyleOpInterface>(op.getOperation()));
+    });
+    getOperation()->walk([&](tensor::InsertSliceOp insert) {
+      ownInsertedTile(builder, insert);
+    });
+    getOperation()->walk([&](linalg::GenericOp op) {
+      if (op.hasPureTensorSemantics())
+        overwriteInput(op);
     });
     getOperation()->walk([&](Operation *op) {
       if (auto loop = dyn_cast<scf::ForOp>(op))

@@ -185,83 +185,25 @@ void Contraction::emit(const VectorUnit &unit, bool accumulatesFromZero) {
   });
 }
 
-/// Transposes a square of vectors in registers: in each step, the halves of
-/// pairs of rows at distance `step` change places.
-static void transposeSquare(ImplicitLocOpBuilder &b,
-                            MutableArrayRef<Value> square) {
-  int64_t size = square.size();
-  for (int64_t step = size / 2; step >= 1; step /= 2) {
-    SmallVector<int64_t> low(size), high(size);
-    for (int64_t lane = 0; lane < size; ++lane) {
-      low[lane] = (lane & step) ? size + lane - step : lane;
-      high[lane] = (lane & step) ? size + lane : lane + step;
-    }
-    for (int64_t row = 0; row < size; ++row) {
-      if (row & step)
-        continue;
-      Value first = square[row], second = square[row + step];
-      square[row] = vector::ShuffleOp::create(b, first, second, low);
-      square[row + step] = vector::ShuffleOp::create(b, first, second, high);
-    }
-  }
-}
-
 /// Copies the right operand to a scratch tile [k, n], widened.
 Value Contraction::transposeRight(int64_t width) {
   ImplicitLocOpBuilder &builder = *b;
   Value scratch = memref::AllocOp::create(
       builder, MemRefType::get({depth, columns}, element));
-  auto at = [&](Value kv, Value nv) {
-    ivs[k] = kv;
-    ivs[n] = nv;
-    return indicesOf(right);
-  };
-  unsigned rank = right.map.getNumResults();
-  bool rowsAlongK = rank > 0 &&
-                    right.map.getResult(rank - 1) ==
+  bool rowsAlongK = right.map.getNumResults() > 0 &&
+                    right.map.getResults().back() ==
                         getAffineDimExpr(k, op->getContext()) &&
                     hasContiguousRows(right.getType());
-  int64_t square = width;
-  while (square > std::min(depth, columns))
-    square /= 2;
-  int64_t wholeK = rowsAlongK && square > 1 ? depth / square * square : 0;
-  int64_t wholeN = rowsAlongK && square > 1 ? columns / square * square : 0;
-  auto attr = [&](int64_t value) { return builder.getIndexAttr(value); };
-  auto offset = [&](Value iv, int64_t distance) -> Value {
-    if (distance == 0)
-      return iv;
-    return arith::AddIOp::create(
-        builder, iv, arith::ConstantIndexOp::create(builder, distance));
-  };
-  auto narrow = VectorType::get(square, right.getType().getElementType());
-  buildLoop(builder, attr(0), attr(wholeN), square, [&](Value nv) {
-    buildLoop(builder, attr(0), attr(wholeK), square, [&](Value kv) {
-      SmallVector<Value> block;
-      for (int64_t row = 0; row < square; ++row)
-        block.push_back(widen(
-            builder, vector::LoadOp::create(builder, narrow, right.buffer,
-                                            at(kv, offset(nv, row)))));
-      transposeSquare(builder, block);
-      for (int64_t row = 0; row < square; ++row)
-        vector::StoreOp::create(builder, block[row], scratch,
-                                ValueRange{offset(kv, row), nv});
-    });
-  });
-  // What the squares leave over: all columns below, then the right border.
-  auto copyScalars = [&](int64_t kBegin, int64_t kEnd, int64_t nBegin,
-                         int64_t nEnd) {
-    if (kBegin >= kEnd || nBegin >= nEnd)
-      return;
-    buildLoop(builder, attr(kBegin), attr(kEnd), 1, [&](Value kv) {
-      buildLoop(builder, attr(nBegin), attr(nEnd), 1, [&](Value nv) {
-        Value value = widen(builder, memref::LoadOp::create(
-                                         builder, right.buffer, at(kv, nv)));
-        memref::StoreOp::create(builder, value, scratch, ValueRange{kv, nv});
+  buildTransposedCopy(
+      builder, right.buffer, scratch, depth, columns, rowsAlongK, width,
+      [&](Value row, Value column) {
+        ivs[k] = row;
+        ivs[n] = column;
+        return indicesOf(right);
+      },
+      [&](Value row, Value column) {
+        return SmallVector<Value>{row, column};
       });
-    });
-  };
-  copyScalars(wholeK, depth, 0, columns);
-  copyScalars(0, wholeK, wholeN, columns);
   return scratch;
 }
 
@@ -310,17 +252,11 @@ void Contraction::emitRows(Value j, int64_t vectors, int64_t width,
 void Contraction::emitBlock(Value i, int64_t blockRows, Value j,
                             int64_t vectors, int64_t width) {
   ImplicitLocOpBuilder &builder = *b;
-  auto offset = [&](Value iv, int64_t distance) -> Value {
-    if (distance == 0)
-      return iv;
-    return arith::AddIOp::create(
-        builder, iv, arith::ConstantIndexOp::create(builder, distance));
-  };
   SmallVector<Value> is, js;
   for (int64_t row = 0; row < blockRows; ++row)
-    is.push_back(offset(i, row));
+    is.push_back(advance(builder, i, row));
   for (int64_t v = 0; v < vectors; ++v)
-    js.push_back(offset(j, v * width));
+    js.push_back(advance(builder, j, v * width));
   auto outPosition = getResultPosition(out.map, n);
   auto rightPosition = getResultPosition(right.map, n);
   auto setRow = [&](int64_t row) {

@@ -28,11 +28,20 @@ struct FuseMaps : linattn::impl::LinattnFuseMapsBase<FuseMaps> {
   using Base::Base;
 
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    // Elementwise named ops take part as what they are: generic ops.
-    linalg::populateLinalgNamedOpsGeneralizationPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      return signalPassFailure();
+    // Named ops take part as what they are: generic ops. A fill stays a fill,
+    // since what it fills is a destination.
+    SmallVector<linalg::LinalgOp> named;
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (op.hasPureTensorSemantics() &&
+          !isa<linalg::GenericOp, linalg::FillOp>(op))
+        named.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::generalizeNamedOp(rewriter, op)))
+        return signalPassFailure();
+    }
 
     RewritePatternSet fusion(&getContext());
     linalg::populateElementwiseOpsFusionPatterns(

@@ -49,11 +49,9 @@ struct HoistInvariants
                    getEmptyIn(value, region);
           },
           [](Operation *op, Region *) {
-            // A slice or an insertion is cheap where it is, and would keep a
-            // buffer alive.
             return isMemoryEffectFree(op) && isSpeculatable(op) &&
                    !isa<tensor::EmptyOp, linalg::FillOp,
-                        tensor::ExtractSliceOp, tensor::InsertSliceOp>(op);
+                        tensor::InsertSliceOp>(op);
           },
           [&](Operation *op, Region *region) {
             OpBuilder builder(loop);

@@ -24,8 +24,11 @@ using namespace mlir;
 void linattn::buildNormalFormToBuffersPipeline(
     OpPassManager &pm, const HostPipelineOptions &options) {
   OpPassManager &tensors = pm.nest<func::FuncOp>();
+  // Before fusion: an invariant map that is fused runs in every iteration.
+  tensors.addPass(createLinattnHoistInvariants());
   tensors.addPass(createLinattnFuseMaps());
   tensors.addPass(createLinattnWidenTiles());
+  tensors.addPass(createLinattnTransposeTiles());
   tensors.addPass(createLinattnLowerPadding());
   tensors.addPass(createCanonicalizerPass());
   tensors.addPass(createLinattnHoistInvariants());

@@ -127,15 +127,19 @@ Value linattn::toVector(ImplicitLocOpBuilder &b, Value value, int64_t width) {
                                      value);
 }
 
-/// The indices `offset` elements behind `indices` along `position`.
-static SmallVector<Value> advance(ImplicitLocOpBuilder &b,
-                                  ArrayRef<Value> indices, unsigned position,
-                                  int64_t offset) {
+Value linattn::advance(ImplicitLocOpBuilder &b, Value iv, int64_t distance) {
+  if (distance == 0)
+    return iv;
+  return arith::AddIOp::create(b, iv,
+                               arith::ConstantIndexOp::create(b, distance));
+}
+
+/// The indices `distance` elements behind `indices` along `position`.
+static SmallVector<Value> advanceAlong(ImplicitLocOpBuilder &b,
+                                       ArrayRef<Value> indices,
+                                       unsigned position, int64_t distance) {
   SmallVector<Value> result(indices);
-  if (offset != 0)
-    result[position] =
-        arith::AddIOp::create(b, result[position],
-                              arith::ConstantIndexOp::create(b, offset));
+  result[position] = advance(b, result[position], distance);
   return result;
 }
 
@@ -159,7 +163,7 @@ Value linattn::loadElements(ImplicitLocOpBuilder &b, Value operand,
   SmallVector<Value> elements;
   for (int64_t lane = 0; lane < width; ++lane)
     elements.push_back(memref::LoadOp::create(
-        b, operand, advance(b, indices, *position, lane)));
+        b, operand, advanceAlong(b, indices, *position, lane)));
   return vector::FromElementsOp::create(b, vectorType, elements);
 }
 
@@ -178,7 +182,7 @@ void linattn::storeElements(ImplicitLocOpBuilder &b, Value value, Value operand,
   for (int64_t lane = 0; lane < width; ++lane) {
     Value element = vector::ExtractOp::create(b, value, lane);
     memref::StoreOp::create(b, element, operand,
-                            advance(b, indices, *position, lane));
+                            advanceAlong(b, indices, *position, lane));
   }
 }
 

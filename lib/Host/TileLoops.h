@@ -80,11 +80,25 @@ SmallVector<Value> cloneBody(ImplicitLocOpBuilder &b, linalg::LinalgOp op,
 /// Whether `cloneBody` can make vectors of the body of `op`.
 bool hasVectorizableBody(linalg::LinalgOp op);
 
+/// Copies a matrix of `rows` by `columns` elements to `target`, whose rows are
+/// contiguous, and widens it to the elements of `target`. If the columns of
+/// `source` are contiguous, squares of it are transposed in registers. Both
+/// functions give the indices of a row and a column.
+void buildTransposedCopy(
+    ImplicitLocOpBuilder &b, Value source, Value target, int64_t rows,
+    int64_t columns, bool hasContiguousColumns, int64_t width,
+    function_ref<SmallVector<Value>(Value row, Value column)> sourceIndices,
+    function_ref<SmallVector<Value>(Value row, Value column)> targetIndices);
+
+/// The index `distance` behind `iv`.
+Value advance(ImplicitLocOpBuilder &b, Value iv, int64_t distance);
+
 /// Each of these lowers `op`, which works on buffers, in front of it, and
 /// leaves it alone and returns failure if it has another form.
 LogicalResult lowerContraction(linalg::LinalgOp op, const VectorUnit &unit,
                                bool accumulatesFromZero);
 LogicalResult lowerMap(linalg::LinalgOp op, const VectorUnit &unit);
+LogicalResult lowerTranspose(linalg::LinalgOp op, const VectorUnit &unit);
 LogicalResult lowerReduction(linalg::LinalgOp op, const VectorUnit &unit);
 
 } // namespace linattn

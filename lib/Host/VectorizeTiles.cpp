@@ -90,7 +90,8 @@ struct VectorizeTiles
           erased.insert(fill);
           rewriter.eraseOp(fill);
         }
-      } else if (failed(lowerMap(linalgOp, unit)) &&
+      } else if (failed(lowerTranspose(linalgOp, unit)) &&
+                 failed(lowerMap(linalgOp, unit)) &&
                  failed(lowerReduction(linalgOp, unit)) &&
                  failed(linalg::linalgOpToLoops(rewriter, linalgOp))) {
         op->emitOpError("has no lowering to loops: expected a contraction, a "

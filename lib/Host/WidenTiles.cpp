@@ -61,9 +61,8 @@ Value Widener::widenElements(Location loc, Value value, FloatType wide) {
 }
 
 Value Widener::getWide(Value value, FloatType wide) {
-  Value &cached = known[{value, wide}];
-  if (cached)
-    return cached;
+  if (Value result = known.lookup({value, wide}))
+    return result;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(value);
   Location loc = value.getLoc();

@@ -66,6 +66,35 @@ def LinattnWidenTiles
     "mlir::tensor::TensorDialect"];
 }
 
+def LinattnTransposeTiles
+    : InterfacePass<"linattn-transpose-tiles", "mlir::FunctionOpInterface"> {
+  let summary = "Store right operands of contractions with contiguous columns";
+  let description = [{
+    A contraction wants the columns of its right operand contiguous. Where they
+    are not, as in `q k^T`, the tile is transposed once, and every contraction
+    that reads it, or a slice of it, that way reads the transposed tile.
+
+    Before:
+
+    ```mlir
+    %s = tensor.extract_slice %k[0, 0] [32, 64] [1, 1]
+    %a = linalg.generic {indexing_maps = [(i, j, k) -> (i, k),
+        (i, j, k) -> (j, k), (i, j, k) -> (i, j)]} ins(%q, %s) ...
+    ```
+
+    After:
+
+    ```mlir
+    %t = linalg.transpose ins(%k) ... permutation = [1, 0]
+    %s = tensor.extract_slice %t[0, 0] [64, 32] [1, 1]
+    %a = linalg.generic {indexing_maps = [(i, j, k) -> (i, k),
+        (i, j, k) -> (k, j), (i, j, k) -> (i, j)]} ins(%q, %s) ...
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def LinattnLowerPadding
     : InterfacePass<"linattn-lower-padding", "mlir::FunctionOpInterface"> {
   let summary = "Write padded tiles in place: fill the border, copy the rest";
@@ -120,7 +149,8 @@ def LinattnCarryInPlace
     which the elimination of empty tensors then follows up to the op that
     computes the tile. Maps that are the last reader of the carried tile move
     behind its other readers, so that they can overwrite it. Empty and filled
-    destinations that several ops share are made once for each of them.
+    destinations that several ops share are made once for each of them, and a
+    map whose input nothing else reads overwrites that input.
   }];
   let dependentDialects = [
     "mlir::bufferization::BufferizationDialect", "mlir::tensor::TensorDialect"];
