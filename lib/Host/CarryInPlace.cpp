@@ -123,7 +123,8 @@ static void yieldInPlace(OpBuilder &builder, scf::IfOp branch) {
 
 /// Gives `op` a destination of its own, made right in front of it, if it is an
 /// empty or filled tensor. A shared one would have to be copied.
-static void ownDestinations(OpBuilder &builder, DestinationStyleOpInterface op) {
+static void ownDestinations(OpBuilder &builder,
+                            DestinationStyleOpInterface op) {
   builder.setInsertionPoint(op);
   for (OpOperand &init : op.getDpsInitsMutable()) {
     Operation *made = init.get().getDefiningOp();
@@ -190,8 +191,7 @@ static void overwriteInput(linalg::GenericOp op) {
     op.getBody()->eraseArgument(number);
     SmallVector<AffineMap> maps = op.getIndexingMapsArray();
     maps.erase(maps.begin() + number);
-    op.setIndexingMapsAttr(
-        OpBuilder(op).getAffineMapArrayAttr(maps));
+    op.setIndexingMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
     op.getInputsMutable().erase(number);
     if (isOpTriviallyDead(empty))
       empty->erase();
@@ -207,8 +207,8 @@ struct CarryInPlace : linattn::impl::LinattnCarryInPlaceBase<CarryInPlace> {
     OpBuilder builder(&getContext());
     getOperation()->walk([&](linalg::LinalgOp op) {
       if (op.hasPureTensorSemantics() && !isa<linalg::FillOp>(op))
-        ownDestinations(
-            builder, cast<DestinationStyleOpInterface>(op.getOperation()));
+        ownDestinations(builder,
+                        cast<DestinationStyleOpInterface>(op.getOperation()));
     });
     getOperation()->walk([&](tensor::InsertSliceOp insert) {
       ownInsertedTile(builder, insert);

@@ -124,8 +124,8 @@ LogicalResult Contraction::analyze(linalg::LinalgOp linalgOp) {
       ShapedType::isDynamic(rows))
     return failure();
   // Sums of several passes are kept in the output between them.
-  for (auto pass : {utils::IteratorType::parallel,
-                    utils::IteratorType::reduction}) {
+  for (auto pass :
+       {utils::IteratorType::parallel, utils::IteratorType::reduction}) {
     for (auto [dim, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
       if (kind != pass || dim == n || dim == k || (m && dim == *m))
         continue;
@@ -190,10 +190,10 @@ Value Contraction::transposeRight(int64_t width) {
   ImplicitLocOpBuilder &builder = *b;
   Value scratch = memref::AllocOp::create(
       builder, MemRefType::get({depth, columns}, element));
-  bool rowsAlongK = right.map.getNumResults() > 0 &&
-                    right.map.getResults().back() ==
-                        getAffineDimExpr(k, op->getContext()) &&
-                    hasContiguousRows(right.getType());
+  bool rowsAlongK =
+      right.map.getNumResults() > 0 &&
+      right.map.getResults().back() == getAffineDimExpr(k, op->getContext()) &&
+      hasContiguousRows(right.getType());
   buildTransposedCopy(
       builder, right.buffer, scratch, depth, columns, rowsAlongK, width,
       [&](Value row, Value column) {
@@ -201,9 +201,7 @@ Value Contraction::transposeRight(int64_t width) {
         ivs[n] = column;
         return indicesOf(right);
       },
-      [&](Value row, Value column) {
-        return SmallVector<Value>{row, column};
-      });
+      [&](Value row, Value column) { return SmallVector<Value>{row, column}; });
   return scratch;
 }
 
@@ -223,8 +221,7 @@ void Contraction::emitPanels(const VectorUnit &unit) {
         continue;
       int64_t maxRows = std::min<int64_t>(accumulators / vectors, 8);
       buildLoop(builder, builder.getIndexAttr(begin), builder.getIndexAttr(end),
-                panel,
-                [&](Value j) { emitRows(j, vectors, width, maxRows); });
+                panel, [&](Value j) { emitRows(j, vectors, width, maxRows); });
       begin = end;
     }
   }
@@ -296,9 +293,8 @@ void Contraction::emitBlock(Value i, int64_t blockRows, Value j,
     SmallVector<Value> sums;
     for (int64_t row = 0; row < blockRows; ++row) {
       setRow(row);
-      Value factor =
-          widen(builder, memref::LoadOp::create(builder, left.buffer,
-                                                indicesOf(left)));
+      Value factor = widen(builder, memref::LoadOp::create(builder, left.buffer,
+                                                           indicesOf(left)));
       factor = toVector(builder, factor, width);
       for (int64_t v = 0; v < vectors; ++v) {
         Value acc = loop.getRegionIterArg(row * vectors + v);
@@ -307,8 +303,8 @@ void Contraction::emitBlock(Value i, int64_t blockRows, Value j,
               builder, acc,
               arith::MulFOp::create(builder, factor, columnsOfRight[v])));
         else
-          sums.push_back(vector::FMAOp::create(builder, factor,
-                                               columnsOfRight[v], acc));
+          sums.push_back(
+              vector::FMAOp::create(builder, factor, columnsOfRight[v], acc));
       }
     }
     scf::YieldOp::create(builder, sums);

@@ -50,8 +50,8 @@ struct HoistInvariants
           },
           [](Operation *op, Region *) {
             return isMemoryEffectFree(op) && isSpeculatable(op) &&
-                   !isa<tensor::EmptyOp, linalg::FillOp,
-                        tensor::InsertSliceOp>(op);
+                   !isa<tensor::EmptyOp, linalg::FillOp, tensor::InsertSliceOp>(
+                       op);
           },
           [&](Operation *op, Region *region) {
             OpBuilder builder(loop);

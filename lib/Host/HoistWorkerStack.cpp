@@ -27,12 +27,9 @@ struct HoistWorkerStack
   using Base::Base;
 
   void runOnOperation() override {
-    FunctionOpInterface function = getOperation();
-    if (function.isExternal())
-      return;
     SmallVector<memref::AllocaOp> allocas;
     SmallVector<memref::AllocaScopeOp> scopes;
-    function.walk([&](Operation *op) {
+    getOperation()->walk([&](Operation *op) {
       if (auto alloca = dyn_cast<memref::AllocaOp>(op))
         if (alloca->getNumOperands() == 0)
           allocas.push_back(alloca);
@@ -41,17 +38,18 @@ struct HoistWorkerStack
     });
     for (memref::AllocaOp alloca : allocas) {
       auto parallel = alloca->getParentOfType<omp::ParallelOp>();
+      auto function = alloca->getParentOfType<FunctionOpInterface>();
+      if (!parallel && !function)
+        continue;
       Block *frame = parallel ? &parallel.getRegion().front()
                               : &function.getFunctionBody().front();
       alloca->moveBefore(frame, frame->begin());
     }
     for (memref::AllocaScopeOp scope : scopes) {
       // What is left in a scope of dynamic size still needs it.
-      bool isNeeded = scope
-                          .walk([](memref::AllocaOp) {
-                            return WalkResult::interrupt();
-                          })
-                          .wasInterrupted();
+      bool isNeeded =
+          scope.walk([](memref::AllocaOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
       if (isNeeded || scope.getNumResults() != 0)
         continue;
       Block *body = &scope.getBodyRegion().front();

@@ -28,8 +28,8 @@ namespace linattn {
 using namespace mlir;
 
 namespace {
-/// exp(x) = 2^n * p(r), n = round(x / ln 2), r = x - n ln 2 in two parts, with a
-/// polynomial of degree 6 on |r| <= ln(2) / 2: relative error below 2^-23.
+/// exp(x) = 2^n * p(r), n = round(x / ln 2), r = x - n ln 2 in two parts, with
+/// a polynomial of degree 6 on |r| <= ln(2) / 2: relative error below 2^-23.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -61,10 +61,8 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value x = op.getOperand();
     // Outside of [low, high] the result is 0 or infinity; NaN passes both.
     Value low = constant(-87.336544f), high = constant(88.722839f);
-    Value isLow =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, low);
-    Value isHigh =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, high);
+    Value isLow = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, low);
+    Value isHigh = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, high);
     Value bounded = arith::SelectOp::create(b, isLow, low, x);
     bounded = arith::SelectOp::create(b, isHigh, high, bounded);
     // Adding 1.5 * 2^23 rounds to an integer, which then lies in the low bits.
@@ -74,8 +72,8 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value r = fma(n, constant(-0.693359375f), bounded);
     r = fma(n, constant(2.12194440e-4f), r);
     Value p = constant(1.3981999e-3f);
-    for (float coefficient : {8.3334519e-3f, 4.1665795e-2f, 1.6666665e-1f,
-                              5.0e-1f, 1.0f, 1.0f})
+    for (float coefficient :
+         {8.3334519e-3f, 4.1665795e-2f, 1.6666665e-1f, 5.0e-1f, 1.0f, 1.0f})
       p = fma(p, r, constant(coefficient));
     // n may be 128, which is no exponent: scale by 2^(n-1) and by 2.
     Value bits = arith::BitcastOp::create(b, intType, shifted);

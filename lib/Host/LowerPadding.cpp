@@ -31,8 +31,7 @@ static Value fillSlab(OpBuilder &builder, Location loc, Value value, Value tile,
   SmallVector<OpFoldResult> strides(sizes.size(), builder.getIndexAttr(1));
   Value slab = tensor::ExtractSliceOp::create(builder, loc, tile, offsets,
                                               sizes, strides);
-  Value filled =
-      linalg::FillOp::create(builder, loc, value, slab).getResult(0);
+  Value filled = linalg::FillOp::create(builder, loc, value, slab).getResult(0);
   return tensor::InsertSliceOp::create(builder, loc, filled, tile, offsets,
                                        sizes, strides);
 }
@@ -67,8 +66,8 @@ static LogicalResult lowerPad(tensor::PadOp pad, RewriterBase &rewriter) {
       sizes.push_back(
           rewriter.getIndexAttr(pad.getResultType().getDimSize(dim)));
   }
-  Value tile = tensor::EmptyOp::create(
-      rewriter, loc, sizes, pad.getResultType().getElementType());
+  Value tile = tensor::EmptyOp::create(rewriter, loc, sizes,
+                                       pad.getResultType().getElementType());
 
   // Slabs of later dimensions leave out what those of earlier ones cover.
   SmallVector<OpFoldResult> offsets(rank, rewriter.getIndexAttr(0));
@@ -89,8 +88,8 @@ static LogicalResult lowerPad(tensor::PadOp pad, RewriterBase &rewriter) {
   }
 
   SmallVector<OpFoldResult> strides(rank, rewriter.getIndexAttr(1));
-  Value inner = tensor::ExtractSliceOp::create(rewriter, loc, tile, low, source,
-                                               strides);
+  Value inner =
+      tensor::ExtractSliceOp::create(rewriter, loc, tile, low, source, strides);
   // A source that is computed for the tile alone is computed in the tile.
   Value copy;
   auto map = pad.getSource().getDefiningOp<linalg::GenericOp>();
@@ -111,8 +110,7 @@ static LogicalResult lowerPad(tensor::PadOp pad, RewriterBase &rewriter) {
   Value result = tensor::InsertSliceOp::create(rewriter, loc, copy, tile, low,
                                                source, strides);
   if (result.getType() != pad.getResultType())
-    result =
-        tensor::CastOp::create(rewriter, loc, pad.getResultType(), result);
+    result = tensor::CastOp::create(rewriter, loc, pad.getResultType(), result);
   rewriter.replaceOp(pad, result);
   if (map && isOpTriviallyDead(map))
     rewriter.eraseOp(map);

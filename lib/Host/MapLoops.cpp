@@ -24,8 +24,7 @@ using namespace mlir::linattn;
 /// their places in `ivs`.
 static void buildNest(ImplicitLocOpBuilder &b, ArrayRef<unsigned> dims,
                       ArrayRef<OpFoldResult> ranges,
-                      SmallVectorImpl<Value> &ivs,
-                      function_ref<void()> body) {
+                      SmallVectorImpl<Value> &ivs, function_ref<void()> body) {
   if (dims.empty())
     return body();
   buildLoop(b, b.getIndexAttr(0), ranges[dims.front()], 1, [&](Value iv) {
@@ -122,9 +121,10 @@ LogicalResult linattn::lowerMap(linalg::LinalgOp op, const VectorUnit &unit) {
 }
 
 /// Runs a loop that carries one value and returns its last value.
-static Value buildCarryingLoop(ImplicitLocOpBuilder &b, OpFoldResult begin,
-                               OpFoldResult end, int64_t step, Value init,
-                               function_ref<Value(Value iv, Value carried)> body) {
+static Value
+buildCarryingLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
+                  int64_t step, Value init,
+                  function_ref<Value(Value iv, Value carried)> body) {
   Value lower = getValueOrCreateConstantIndexOp(b, b.getLoc(), begin);
   Value upper = getValueOrCreateConstantIndexOp(b, b.getLoc(), end);
   Value stepValue = arith::ConstantIndexOp::create(b, step);
@@ -143,13 +143,13 @@ static Value buildCarryingNest(ImplicitLocOpBuilder &b, ArrayRef<unsigned> dims,
                                function_ref<Value(Value carried)> body) {
   if (dims.empty())
     return body(init);
-  return buildCarryingLoop(
-      b, b.getIndexAttr(0), ranges[dims.front()], 1, init,
-      [&](Value iv, Value carried) {
-        ivs[dims.front()] = iv;
-        return buildCarryingNest(b, dims.drop_front(), ranges, ivs, carried,
-                                 body);
-      });
+  return buildCarryingLoop(b, b.getIndexAttr(0), ranges[dims.front()], 1, init,
+                           [&](Value iv, Value carried) {
+                             ivs[dims.front()] = iv;
+                             return buildCarryingNest(b, dims.drop_front(),
+                                                      ranges, ivs, carried,
+                                                      body);
+                           });
 }
 
 /// Reduces over all reduction dimensions at once for vectors of outputs: no
@@ -180,8 +180,8 @@ static LogicalResult lowerColumnReduction(linalg::LinalgOp op,
     auto position =
         dim ? getResultPosition(map, vectorDim) : std::optional<unsigned>();
     Value init = loadElements(b, output->get(), indices, position, piece);
-    Value result = buildCarryingNest(
-        b, reduced, ranges, ivs, init, [&](Value carried) {
+    Value result =
+        buildCarryingNest(b, reduced, ranges, ivs, init, [&](Value carried) {
           SmallVector<Value> args = loadOperands(b, op, ivs, vectorDim, piece,
                                                  /*withInits=*/false);
           args.back() = carried;

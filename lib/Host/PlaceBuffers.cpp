@@ -68,8 +68,8 @@ private:
 /// reads, it may read again in its next iteration.
 static Operation *getOutermostLoopBetween(Operation *user, Operation *alloc) {
   Operation *outermost = user;
-  for (Operation *op = user->getParentOp();
-       op && !op->isProperAncestor(alloc); op = op->getParentOp())
+  for (Operation *op = user->getParentOp(); op && !op->isProperAncestor(alloc);
+       op = op->getParentOp())
     if (isa<LoopLikeOpInterface>(op))
       outermost = op;
   return outermost;
@@ -119,8 +119,8 @@ static int64_t assignOffsets(MutableArrayRef<Buffer> buffers) {
   SmallVector<Buffer *> placed;
   int64_t total = 0;
   for (Buffer *buffer : order) {
-    SmallVector<Buffer *> conflicts = llvm::filter_to_vector(
-        placed, [&](Buffer *other) {
+    SmallVector<Buffer *> conflicts =
+        llvm::filter_to_vector(placed, [&](Buffer *other) {
           return other->begin <= buffer->end && buffer->begin <= other->end;
         });
     llvm::sort(conflicts,
@@ -164,9 +164,9 @@ struct PlaceBuffers : linattn::impl::LinattnPlaceBuffersBase<PlaceBuffers> {
         return;
       Buffer buffer;
       buffer.alloc = alloc;
-      buffer.size = llvm::alignTo(
-          type.getNumElements() * layout.getTypeSize(type.getElementType()),
-          kAlignment);
+      buffer.size = llvm::alignTo(type.getNumElements() *
+                                      layout.getTypeSize(type.getElementType()),
+                                  kAlignment);
       buffers.push_back(buffer);
     });
     if (buffers.empty())

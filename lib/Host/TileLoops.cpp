@@ -45,8 +45,7 @@ SmallVector<Value> linattn::getIndices(ImplicitLocOpBuilder &b, AffineMap map,
     if (auto dim = dyn_cast<AffineDimExpr>(expr))
       indices.push_back(ivs[dim.getPosition()]);
     else if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      indices.push_back(
-          arith::ConstantIndexOp::create(b, constant.getValue()));
+      indices.push_back(arith::ConstantIndexOp::create(b, constant.getValue()));
     else
       indices.push_back(affine::AffineApplyOp::create(
           b, AffineMap::get(map.getNumDims(), 0, expr), ivs));
@@ -75,9 +74,9 @@ void linattn::buildLoop(ImplicitLocOpBuilder &b, OpFoldResult begin,
   body(loop.getInductionVar());
 }
 
-void linattn::buildVectorLoop(ImplicitLocOpBuilder &b, OpFoldResult size,
-                              int64_t width,
-                              function_ref<void(Value iv, int64_t width)> body) {
+void linattn::buildVectorLoop(
+    ImplicitLocOpBuilder &b, OpFoldResult size, int64_t width,
+    function_ref<void(Value iv, int64_t width)> body) {
   if (std::optional<int64_t> constant = getConstantIntValue(size)) {
     int64_t begin = 0;
     for (int64_t piece = width; piece >= 1; piece /= 2) {
@@ -187,14 +186,15 @@ void linattn::storeElements(ImplicitLocOpBuilder &b, Value value, Value operand,
 }
 
 bool linattn::hasVectorizableBody(linalg::LinalgOp op) {
-  return llvm::all_of(op.getBlock()->without_terminator(), [](Operation &nested) {
-    return nested.getNumRegions() == 0 &&
-           (isa<linalg::IndexOp>(nested) || nested.getNumOperands() == 0 ||
-            OpTrait::hasElementwiseMappableTraits(&nested)) &&
-           llvm::all_of(nested.getResultTypes(), [](Type type) {
-             return VectorType::isValidElementType(type);
-           });
-  });
+  return llvm::all_of(
+      op.getBlock()->without_terminator(), [](Operation &nested) {
+        return nested.getNumRegions() == 0 &&
+               (isa<linalg::IndexOp>(nested) || nested.getNumOperands() == 0 ||
+                OpTrait::hasElementwiseMappableTraits(&nested)) &&
+               llvm::all_of(nested.getResultTypes(), [](Type type) {
+                 return VectorType::isValidElementType(type);
+               });
+      });
 }
 
 SmallVector<Value> linattn::cloneBody(ImplicitLocOpBuilder &b,

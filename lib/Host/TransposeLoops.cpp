@@ -66,12 +66,12 @@ void linattn::buildTransposedCopy(
     buildLoop(b, attr(0), attr(wholeRows), square, [&](Value row) {
       SmallVector<Value> block;
       for (int64_t lane = 0; lane < square; ++lane)
-        block.push_back(widenTo(
-            b,
-            vector::LoadOp::create(
-                b, vectorType, source,
-                sourceIndices(row, advance(b, column, lane))),
-            element));
+        block.push_back(
+            widenTo(b,
+                    vector::LoadOp::create(
+                        b, vectorType, source,
+                        sourceIndices(row, advance(b, column, lane))),
+                    element));
       transposeSquare(b, block);
       for (int64_t lane = 0; lane < square; ++lane)
         vector::StoreOp::create(b, block[lane], target,
@@ -85,8 +85,8 @@ void linattn::buildTransposedCopy(
       return;
     buildLoop(b, attr(firstRow), attr(lastRow), 1, [&](Value row) {
       buildLoop(b, attr(firstColumn), attr(lastColumn), 1, [&](Value column) {
-        Value value = memref::LoadOp::create(b, source,
-                                             sourceIndices(row, column));
+        Value value =
+            memref::LoadOp::create(b, source, sourceIndices(row, column));
         memref::StoreOp::create(b, widenTo(b, value, element), target,
                                 targetIndices(row, column));
       });
@@ -119,11 +119,7 @@ LogicalResult linattn::lowerTranspose(linalg::LinalgOp op,
   buildTransposedCopy(
       b, input->get(), output->get(), sizes[0], sizes[1],
       /*hasContiguousColumns=*/true, unit.width,
-      [](Value row, Value column) {
-        return SmallVector<Value>{column, row};
-      },
-      [](Value row, Value column) {
-        return SmallVector<Value>{row, column};
-      });
+      [](Value row, Value column) { return SmallVector<Value>{column, row}; },
+      [](Value row, Value column) { return SmallVector<Value>{row, column}; });
   return success();
 }

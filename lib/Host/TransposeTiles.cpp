@@ -103,7 +103,8 @@ void Transposer::transposeRightOperand(linalg::GenericOp op) {
 }
 
 namespace {
-struct TransposeTiles : linattn::impl::LinattnTransposeTilesBase<TransposeTiles> {
+struct TransposeTiles
+    : linattn::impl::LinattnTransposeTilesBase<TransposeTiles> {
   using Base::Base;
 
   void runOnOperation() override {

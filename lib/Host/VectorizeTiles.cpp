@@ -74,9 +74,8 @@ struct VectorizeTiles
         continue;
       rewriter.setInsertionPoint(op);
       if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-        auto copyOp = linalg::CopyOp::create(rewriter, copy.getLoc(),
-                                             copy.getSource(),
-                                             copy.getTarget());
+        auto copyOp = linalg::CopyOp::create(
+            rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
         rewriter.eraseOp(copy);
         op = copyOp;
       }
@@ -84,8 +83,8 @@ struct VectorizeTiles
       linalg::FillOp fill;
       if (isContraction(linalgOp))
         fill = getZeroFillBefore(linalgOp);
-      if (succeeded(
-              lowerContraction(linalgOp, unit, /*accumulatesFromZero=*/fill != nullptr))) {
+      if (succeeded(lowerContraction(
+              linalgOp, unit, /*accumulatesFromZero=*/fill != nullptr))) {
         if (fill) {
           erased.insert(fill);
           rewriter.eraseOp(fill);

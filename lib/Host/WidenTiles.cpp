@@ -46,8 +46,8 @@ Value Widener::widenElements(Location loc, Value value, FloatType wide) {
   auto type = cast<RankedTensorType>(value.getType());
   Value empty = tensor::EmptyOp::create(
       builder, loc, tensor::getMixedSizes(builder, loc, value), wide);
-  SmallVector<AffineMap> maps(
-      2, builder.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<AffineMap> maps(2,
+                              builder.getMultiDimIdentityMap(type.getRank()));
   SmallVector<utils::IteratorType> iterators(type.getRank(),
                                              utils::IteratorType::parallel);
   return linalg::GenericOp::create(
@@ -68,10 +68,10 @@ Value Widener::getWide(Value value, FloatType wide) {
   Location loc = value.getLoc();
   Value result;
   if (auto pad = value.getDefiningOp<tensor::PadOp>()) {
-    auto constant = pad.getConstantPaddingValue()
-                        ? pad.getConstantPaddingValue()
-                              .getDefiningOp<arith::ConstantOp>()
-                        : arith::ConstantOp();
+    auto constant =
+        pad.getConstantPaddingValue()
+            ? pad.getConstantPaddingValue().getDefiningOp<arith::ConstantOp>()
+            : arith::ConstantOp();
     if (constant) {
       APFloat padding = cast<FloatAttr>(constant.getValue()).getValue();
       bool losesInfo;
@@ -91,10 +91,9 @@ Value Widener::getWide(Value value, FloatType wide) {
       Value source = getWide(slice.getSource(), wide);
       builder.setInsertionPointAfter(slice);
       result = tensor::ExtractSliceOp::create(
-          builder, loc, slice.getType().clone(wide), source,
-          slice.getOffsets(), slice.getSizes(), slice.getStrides(),
-          slice.getStaticOffsets(), slice.getStaticSizes(),
-          slice.getStaticStrides());
+          builder, loc, slice.getType().clone(wide), source, slice.getOffsets(),
+          slice.getSizes(), slice.getStrides(), slice.getStaticOffsets(),
+          slice.getStaticSizes(), slice.getStaticStrides());
     }
   }
   if (!result)

@@ -16,6 +16,7 @@
 #include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Dialect/Tile/Transforms/Passes.h"
 #include "linattn/Host/Passes.h"
+#include "linattn/NormalForm/Passes.h"
 #include "linattn/Pipelines/Pipelines.h"
 
 using namespace mlir;
@@ -28,6 +29,7 @@ void linattn::registerAllDialects(DialectRegistry &registry) {
 
 void linattn::registerAllPasses() {
   registerLinattnTransformsPasses();
+  registerLinattnNormalFormPasses();
   registerLinattnHostPasses();
   registerHostPipelines();
   registerLinattnABIPasses();

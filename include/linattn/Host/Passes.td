@@ -11,8 +11,7 @@
 
 include "mlir/Pass/PassBase.td"
 
-def LinattnFuseMaps
-    : InterfacePass<"linattn-fuse-maps", "mlir::FunctionOpInterface"> {
+def LinattnFuseMaps : Pass<"linattn-fuse-maps"> {
   let summary = "Fuse elementwise maps on tensors that stand in one block";
   let description = [{
     Fuses a map into the map or reduction that is its only user, with the
@@ -37,8 +36,7 @@ def LinattnFuseMaps
     "mlir::affine::AffineDialect", "mlir::linalg::LinalgDialect"];
 }
 
-def LinattnWidenTiles
-    : InterfacePass<"linattn-widen-tiles", "mlir::FunctionOpInterface"> {
+def LinattnWidenTiles : Pass<"linattn-widen-tiles"> {
   let summary = "Give contractions operands of the accumulator's type";
   let description = [{
     A contraction reads each element of its inputs many times. An input that is
@@ -66,8 +64,7 @@ def LinattnWidenTiles
     "mlir::tensor::TensorDialect"];
 }
 
-def LinattnTransposeTiles
-    : InterfacePass<"linattn-transpose-tiles", "mlir::FunctionOpInterface"> {
+def LinattnTransposeTiles : Pass<"linattn-transpose-tiles"> {
   let summary = "Store right operands of contractions with contiguous columns";
   let description = [{
     A contraction wants the columns of its right operand contiguous. Where they
@@ -95,8 +92,7 @@ def LinattnTransposeTiles
     "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
-def LinattnLowerPadding
-    : InterfacePass<"linattn-lower-padding", "mlir::FunctionOpInterface"> {
+def LinattnLowerPadding : Pass<"linattn-lower-padding"> {
   let summary = "Write padded tiles in place: fill the border, copy the rest";
   let description = [{
     Replaces a `tensor.pad` with a constant by fills of its border slabs and one
@@ -128,8 +124,7 @@ def LinattnLowerPadding
     "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
-def LinattnHoistInvariants
-    : InterfacePass<"linattn-hoist-invariants", "mlir::FunctionOpInterface"> {
+def LinattnHoistInvariants : Pass<"linattn-hoist-invariants"> {
   let summary = "Move loop invariant work on tiles out of loops";
   let description = [{
     Loop invariant code motion that takes the empty destination of a map or a
@@ -139,8 +134,7 @@ def LinattnHoistInvariants
   let dependentDialects = ["mlir::tensor::TensorDialect"];
 }
 
-def LinattnCarryInPlace
-    : InterfacePass<"linattn-carry-in-place", "mlir::FunctionOpInterface"> {
+def LinattnCarryInPlace : Pass<"linattn-carry-in-place"> {
   let summary = "Make tiles that loops and branches yield live in one buffer";
   let description = [{
     A loop carries a tile in place if what it yields lies in the buffer of its
@@ -156,8 +150,7 @@ def LinattnCarryInPlace
     "mlir::bufferization::BufferizationDialect", "mlir::tensor::TensorDialect"];
 }
 
-def LinattnVectorizeTiles
-    : InterfacePass<"linattn-vectorize-tiles", "mlir::FunctionOpInterface"> {
+def LinattnVectorizeTiles : Pass<"linattn-vectorize-tiles"> {
   let summary = "Lower linalg ops on buffers to loops over vectors";
   let description = [{
     Contractions become register-blocked loops: the accumulators of a block of
@@ -178,8 +171,7 @@ def LinattnVectorizeTiles
     "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
 }
 
-def LinattnPlaceBuffers
-    : InterfacePass<"linattn-place-buffers", "mlir::FunctionOpInterface"> {
+def LinattnPlaceBuffers : Pass<"linattn-place-buffers"> {
   let summary = "Put the buffers of a kernel into one block of memory";
   let description = [{
     Gathers the buffers of static size that one iteration of a kernel
@@ -196,8 +188,7 @@ def LinattnPlaceBuffers
     "mlir::arith::ArithDialect", "mlir::memref::MemRefDialect"];
 }
 
-def LinattnHoistWorkerStack
-    : InterfacePass<"linattn-hoist-worker-stack", "mlir::FunctionOpInterface"> {
+def LinattnHoistWorkerStack : Pass<"linattn-hoist-worker-stack"> {
   let summary = "Allocate stack memory once per worker, not per iteration";
   let description = [{
     Moves stack memory of static size to the entry of the OpenMP region, or of
@@ -206,8 +197,7 @@ def LinattnHoistWorkerStack
   }];
 }
 
-def LinattnLowerMath
-    : InterfacePass<"linattn-lower-math", "mlir::FunctionOpInterface"> {
+def LinattnLowerMath : Pass<"linattn-lower-math"> {
   let summary = "Expand math on f32 scalars and vectors, without library calls";
   let description = [{
     Replaces `math` ops on f32, f16 and bf16 by arithmetic, and conversions to
