@@ -54,7 +54,8 @@ struct SetSchedule : linattn::impl::LinattnSetScheduleBase<SetSchedule> {
   }
 
 private:
-  template <typename OpTy> WalkResult setSchedule(OpTy op) {
+  template <typename OpTy>
+  WalkResult setSchedule(OpTy op) {
     if (op.getSchedule())
       return WalkResult::advance();
     auto [chosenChunk, chosenSubChunk] = chooseChunk(op);
