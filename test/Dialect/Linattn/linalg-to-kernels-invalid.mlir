@@ -8,14 +8,6 @@ func.func @dynamic_reduction(%x: tensor<8x?xf32>, %out: tensor<8xf32>) -> tensor
 
 // -----
 
-func.func @whole_reduction(%x: tensor<8xf32>, %out: tensor<f32>) -> tensor<f32> {
-  // expected-error @below {{expects at least one parallel loop}}
-  %0 = linalg.reduce { arith.addf } ins(%x : tensor<8xf32>) outs(%out : tensor<f32>) dimensions = [0]
-  return %0 : tensor<f32>
-}
-
-// -----
-
 func.func @convolution(%x: tensor<8xf32>, %w: tensor<3xf32>, %out: tensor<6xf32>) -> tensor<6xf32> {
   // expected-error @below {{expects indexing maps that are projected permutations, but the map of operand 0 is affine_map<(d0, d1) -> (d0 + d1)>}}
   %0 = linalg.conv_1d ins(%x, %w : tensor<8xf32>, tensor<3xf32>) outs(%out : tensor<6xf32>) -> tensor<6xf32>

@@ -1,6 +1,8 @@
 // RUN: linattn-opt %s --linattn-linalg-to-kernels --canonicalize --cse --split-input-file | FileCheck %s
 // RUN: linattn-opt %s --linattn-linalg-to-kernels=tile-size=32 --canonicalize --cse --split-input-file \
 // RUN:   | FileCheck %s --check-prefix=SMALL
+// RUN: linattn-opt %s --linattn-linalg-to-kernels --split-input-file \
+// RUN:   | FileCheck %s --check-prefix=SCALAR
 
 // A fill goes along, the ragged tile of rows is padded, and columns that a
 // tile divides are not.
@@ -118,4 +120,20 @@ func.func @inside(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
     }
   }
   return %0 : tensor<8x4xf32>
+}
+
+// -----
+
+// A reduction to a scalar is a kernel of one iteration.
+
+// SCALAR-LABEL: func.func @whole_sum
+// SCALAR-SAME: %[[X:.*]]: tensor<8xf32>, %[[OUT:.*]]: tensor<f32>
+// SCALAR: scf.forall (%{{.*}}) in (1) shared_outs(%[[O:.*]] = %[[OUT]]) -> (tensor<f32>)
+// SCALAR:   %[[XT:.*]] = tensor.extract_slice %[[X]][0] [8] [1]
+// SCALAR:   %[[SUM:.*]] = linalg.reduce {{.*}} ins(%[[XT]] : tensor<8xf32>) outs(%[[O]] : tensor<f32>)
+// SCALAR:   %[[RESULT:.*]] = tensor.extract_slice %[[SUM]][] [] []
+// SCALAR:   tensor.parallel_insert_slice %[[RESULT]] into %[[O]][] [] []
+func.func @whole_sum(%x: tensor<8xf32>, %out: tensor<f32>) -> tensor<f32> {
+  %0 = linalg.reduce { arith.addf } ins(%x : tensor<8xf32>) outs(%out : tensor<f32>) dimensions = [0]
+  return %0 : tensor<f32>
 }

@@ -116,8 +116,6 @@ LogicalResult KernelBuilder::chooseTiles() {
         loop.isTiled = true;
         break;
       }
-  if (llvm::none_of(loops, [](TileLoop &loop) { return loop.isTiled; }))
-    return op.emitOpError() << "expects at least one parallel loop";
   return success();
 }
 
@@ -179,6 +177,12 @@ LogicalResult KernelBuilder::build() {
     lower.push_back(rewriter.getIndexAttr(0));
     upper.push_back(loop.size);
     step.push_back(rewriter.getIndexAttr(loop.tileSize));
+  }
+  // A reduction to a scalar is a kernel of one iteration.
+  if (upper.empty()) {
+    lower.push_back(rewriter.getIndexAttr(0));
+    upper.push_back(rewriter.getIndexAttr(1));
+    step.push_back(rewriter.getIndexAttr(1));
   }
   // A fill that only this op reads happens in the kernel.
   SmallVector<Value> outputs;
