@@ -17,6 +17,8 @@ cmake --build "$scratch/consumer" -j "$jobs"
 
 "$scratch/consumer/consumer"
 "$scratch/consumer/consumer-c" | grep -q 'dialect linattn'
-"$scratch/installed/bin/linattn-opt" --version >/dev/null
+for tool in linattn-opt linattn-compile linattn-run; do
+  "$scratch/installed/bin/$tool" --version >/dev/null
+done
 mlir-opt-22 --load-dialect-plugin="$scratch/installed/lib/LinattnPlugin.so" --show-dialects |
   grep -q linattn

@@ -241,6 +241,10 @@ void OutlineSizes::runOnOperation() {
   for (func::FuncOp func : getOperation().getOps<func::FuncOp>())
     if (func.isPublic())
       entries.push_back(func);
+  if (entries.empty()) {
+    getOperation().emitError() << "expects a public function to call";
+    return signalPassFailure();
+  }
   for (func::FuncOp func : entries)
     if (failed(outline(func, symbols, patterns)))
       return signalPassFailure();

@@ -138,6 +138,15 @@ func.func @blocks(%a: f32) -> f32 {
 
 // -----
 
+// expected-error @+1 {{expects a public function to call}}
+module {
+  func.func private @hidden() {
+    return
+  }
+}
+
+// -----
+
 func.func private @external(f32) -> f32
 
 func.func @calls(%a: f32) -> f32 {
