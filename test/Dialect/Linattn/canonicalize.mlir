@@ -485,6 +485,19 @@ func.func @memref_form_stays(%q: memref<2x1x4x8xf32>, %s: memref<2x4x8x8xf32>) {
 
 // -----
 
+// A cast that learns a size stays: the tiles of a block op have static shapes.
+// CHECK-LABEL: @memref_cast_that_learns
+// CHECK: %[[C:.*]] = memref.cast %{{.*}} : memref<?x8xf32> to memref<16x8xf32>
+// CHECK: linattn.block_state ins(%[[C]], %[[C]] :
+func.func @memref_cast_that_learns(%t: memref<?x8xf32>, %b: memref<8x8xf32>, %n: index) {
+  %c = memref.cast %t : memref<?x8xf32> to memref<16x8xf32>
+  linattn.block_state ins(%c, %c : memref<16x8xf32>, memref<16x8xf32>) valid(%n)
+      outs(%b : memref<8x8xf32>)
+  return
+}
+
+// -----
+
 // CHECK-LABEL: @tensor_cast
 // CHECK: linattn.attention ins(%{{.*}} : tensor<2x16x4x8xf32>, tensor<2x16x4x8xf32>, tensor<2x16x4x8xf32>)
 // CHECK-SAME: outs(%{{.*}} : tensor<2x16x4x8xf32>) -> tensor<2x16x4x8xf32>

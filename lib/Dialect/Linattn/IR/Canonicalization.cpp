@@ -341,14 +341,14 @@ struct FoldMemRefCast : OpInterfaceRewritePattern<DimRoleOpInterface> {
     return failure();
   }
 };
+} // namespace
 
 template <typename... OpTys>
-void addDecayPatterns(RewritePatternSet &patterns) {
+static void addDecayPatterns(RewritePatternSet &patterns) {
   (patterns.add<DropZeroDecay<OpTys>, UseCheaperDecayClass<OpTys>>(
        patterns.getContext()),
    ...);
 }
-} // namespace
 
 void LinattnDialect::getCanonicalizationPatterns(
     RewritePatternSet &patterns) const {

@@ -374,12 +374,12 @@ private:
                 llvm::to_vector(sizes)};
   }
 };
+} // namespace
 
 template <typename... OpTys>
-void attachTiling(MLIRContext *context) {
+static void attachTiling(MLIRContext *context) {
   (OpTys::template attachInterface<ComputeOpTiling<OpTys>>(*context), ...);
 }
-} // namespace
 
 void mlir::linattn::attachTilingInterface(MLIRContext *context) {
   attachTiling<AttentionOp, StateOp, StepOp, InterOp, BlockStateOp, IntraOp>(

@@ -83,12 +83,12 @@ struct ComputeOpModel
     return success();
   }
 };
+} // namespace
 
 template <typename... OpTys>
-void attachModels(MLIRContext *context) {
+static void attachModels(MLIRContext *context) {
   (OpTys::template attachInterface<ComputeOpModel<OpTys>>(*context), ...);
 }
-} // namespace
 
 void mlir::linattn::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
