@@ -29,7 +29,7 @@ using namespace mlir;
 
 namespace {
 /// exp(x) = 2^n * p(r), n = round(x / ln 2), r = x - n ln 2 in two parts, with
-/// a polynomial of degree 6 on |r| <= ln(2) / 2: relative error below 2^-23.
+/// a polynomial of degree 7 on |r| <= ln(2) / 2: relative error below 2e-7.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -71,17 +71,23 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value n = arith::SubFOp::create(b, shifted, magic);
     Value r = fma(n, constant(-0.693359375f), bounded);
     r = fma(n, constant(2.12194440e-4f), r);
-    Value p = constant(1.3981999e-3f);
-    for (float coefficient :
-         {8.3334519e-3f, 4.1665795e-2f, 1.6666665e-1f, 5.0e-1f, 1.0f, 1.0f})
+    Value p = constant(1.9875692e-4f);
+    for (float coefficient : {1.3981999e-3f, 8.3334519e-3f, 4.1665796e-2f,
+                              1.6666665e-1f, 5.0000001e-1f, 1.0f, 1.0f})
       p = fma(p, r, constant(coefficient));
-    // n may be 128, which is no exponent: scale by 2^(n-1) and by 2.
+    // 2^n may have no exponent of its own (n = 128, -126 and less): scale by
+    // its two halves.
     Value bits = arith::BitcastOp::create(b, intType, shifted);
-    Value exponent = arith::AddIOp::create(b, bits, intConstant(126));
-    exponent = arith::ShLIOp::create(b, exponent, intConstant(23));
-    Value scale = arith::BitcastOp::create(b, type, exponent);
-    Value result = arith::MulFOp::create(b, p, scale);
-    result = arith::AddFOp::create(b, result, result);
+    Value whole = arith::SubIOp::create(b, bits, intConstant(0x4B400000));
+    Value half = arith::ShRSIOp::create(b, whole, intConstant(1));
+    Value rest = arith::SubIOp::create(b, whole, half);
+    Value result = p;
+    for (Value power : {half, rest}) {
+      Value exponent = arith::AddIOp::create(b, power, intConstant(127));
+      exponent = arith::ShLIOp::create(b, exponent, intConstant(23));
+      Value scale = arith::BitcastOp::create(b, type, exponent);
+      result = arith::MulFOp::create(b, result, scale);
+    }
     result = arith::SelectOp::create(b, isLow, constant(0.0f), result);
     result = arith::SelectOp::create(
         b, isHigh, constant(std::numeric_limits<float>::infinity()), result);
