@@ -38,6 +38,7 @@ void linattn::registerAllPasses() {
 }
 
 const char *linattn::getBugReportMessage() {
-  return "PLEASE submit a bug report to the linattn project, with the input, the "
+  return "PLEASE submit a bug report to the linattn project, with the input, "
+         "the "
          "command line and the stack dump below.\n";
 }
