@@ -104,10 +104,11 @@ struct ResolveDimOfLoop : OpRewritePattern<tensor::DimOp> {
 
 /// Erases what the sizes do not need, effects included.
 static void eraseUnused(Block &block) {
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(block.without_terminator())))
-    if (!isa<cf::AssertOp>(op) && op.use_empty())
-      op.erase();
+  SmallVector<Operation *> ops = llvm::map_to_vector(
+      block.without_terminator(), [](Operation &op) { return &op; });
+  for (Operation *op : llvm::reverse(ops))
+    if (!isa<cf::AssertOp>(op) && op->use_empty())
+      op->erase();
 }
 
 namespace {

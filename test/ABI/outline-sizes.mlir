@@ -71,6 +71,21 @@ func.func @loop(%a: tensor<?x4xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+// Buffers are written to: nothing of that is left.
+// CHECK-LABEL: func.func private @buffers.sizes
+//  CHECK-SAME: (%[[N:.*]]: index, %{{.*}}: index, %[[M:.*]]: index, %{{.*}}: index)
+//       CHECK: arith.cmpi eq, %[[M]], %[[N]]
+//  CHECK-NEXT: cf.assert
+//   CHECK-NOT: linalg.exp ins
+//       CHECK: return
+func.func @buffers(%q: memref<?x4xf32>, %o: memref<?x4xf32>) {
+  linalg.exp ins(%q : memref<?x4xf32>) outs(%o : memref<?x4xf32>)
+  linalg.exp ins(%o : memref<?x4xf32>) outs(%o : memref<?x4xf32>)
+  return
+}
+
+// -----
+
 // A loop that grows what it carries has no size that is known before.
 // expected-error @+1 {{function 'grow' cannot be called through the C ABI: the sizes of its results depend on the values of argument 0}}
 func.func @grow(%a: tensor<?xf32>) -> tensor<?xf32> {
