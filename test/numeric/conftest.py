@@ -44,8 +44,9 @@ def seed():
     return int(os.environ["LINATTN_TEST_SEED"])
 
 
-def pytest_report_header(config):
-    return (
+def pytest_terminal_summary(terminalreporter, config):
+    # In the summary, since -q and the workers of pytest-xdist drop the header.
+    terminalreporter.write_line(
         f"linattn: seed {seed()} (repeat with --seed={seed()}), "
         f"{back_end(config)} back end, build {compiling.BUILD}"
     )
