@@ -1,0 +1,14 @@
+"""Runs PTX kernels without a GPU, and looks for what a GPU may get wrong.
+
+See docs/PtxSimulator.md.
+"""
+
+from .errors import PtxSyntaxError, SimulationError, Unsupported
+from .globalmem import Pointer, TensorMap
+from .launch import LoadedModule, load
+from .values import bf16_to_f32, f32_to_bf16
+
+__all__ = [
+    "LoadedModule", "Pointer", "PtxSyntaxError", "SimulationError", "TensorMap", "Unsupported",
+    "bf16_to_f32", "f32_to_bf16", "load",
+]
