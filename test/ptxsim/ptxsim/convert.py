@@ -66,11 +66,13 @@ def decode_cvt(dec, ins):
         kind = to[:-2]
 
         def packed(high, low):
-            values = [h.view(np.float32) for h in (low, high)]
+            both = np.empty((2, len(low)), np.uint32)
+            both[0], both[1] = low, high
+            values = both.view(np.float32)
             if relu:
-                values = [np.maximum(v, np.float32(0)) for v in values]
-            low16, high16 = (f32_to_half(v, kind, rounding).astype(np.uint32) for v in values)
-            return low16 | (high16 << np.uint32(16))
+                values = np.maximum(values, np.float32(0))
+            halves = f32_to_half(values, kind, rounding).astype(np.uint32)
+            return halves[0] | (halves[1] << np.uint32(16))
 
         return compute(packed, dst, dec.src(ops[1], "f32"), dec.src(ops[2], "f32"))
 

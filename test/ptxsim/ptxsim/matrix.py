@@ -5,6 +5,7 @@ summed in f64 and rounded once per instruction; hardware rounds differently,
 within the error that any summation order has.
 """
 
+import functools
 import re
 
 import numpy as np
@@ -47,20 +48,24 @@ def b_fragment(registers, kind):
     return out
 
 
+@functools.lru_cache(maxsize=64)
+def _accumulator_places(count):
+    """Rows and columns of [register, lane] in a 16 x (2 * count) accumulator."""
+    i = np.arange(count)[:, None]
+    return GROUP + 8 * (i >> 1 & 1), 8 * (i >> 2) + PAIR + (i & 1)
+
+
 def accumulator(registers):
     """A 16 x (2 * len) matrix of f32 from accumulator registers."""
     out = np.empty((16, 2 * len(registers)), np.float32)
-    for i, register in enumerate(registers):
-        out[GROUP + 8 * (i >> 1 & 1), 8 * (i >> 2) + PAIR + (i & 1)] = register.view(np.float32)
+    out[_accumulator_places(len(registers))] = np.array(registers).view(np.float32)
     return out
 
 
 def accumulator_registers(matrix):
     """The inverse of accumulator."""
-    matrix = np.asarray(matrix, np.float32)
-    return [
-        matrix[GROUP + 8 * (i >> 1 & 1), 8 * (i >> 2) + PAIR + (i & 1)].view(np.uint32) for i in range(matrix.shape[1] // 2)
-    ]
+    places = _accumulator_places(matrix.shape[1] // 2)
+    return list(matrix.astype(np.float32)[places].view(np.uint32))
 
 
 def product(a, b):
@@ -211,6 +216,7 @@ def _wait(warp, allowed):
     for index in [i for i in warp.locked if i not in busy]:
         _, defined, _ = warp.locked.pop(index)
         warp.defs[index] = defined
+        warp.ages[index] = warp.epoch  # what follows may read it, so a fence has to come
         state.chain.pop(index, None)
 
 
@@ -244,10 +250,12 @@ def _mma_async(dec, ins):
         state = _state(warp)
         place = warp.here
         adds = bool(uniform_predicate(warp, scale_d, mask))
+        if warp.epoch == 1:
+            raise SimulationError("fence", "the first wgmma of the warp comes without a wgmma.fence before it")
         for register in owned:
             if warp.ages[register] == warp.epoch and register not in warp.locked:
                 raise SimulationError(
-                    "fence", f"register {warp.name(register)} was written after the last wgmma.fence, which has to come between"
+                    "fence", f"register {warp.name(register)} was written or waited for after the last wgmma.fence, which has to come between"
                 )
         if adds:
             for register in accumulators:

@@ -42,6 +42,9 @@ def lowest_lane(mask):
     return (mask & -mask).bit_length() - 1
 
 
+_1, _16, _HALF = np.uint32(1), np.uint32(16), np.uint32(0x7FFF)
+
+
 def bf16_to_f32(bits):
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
@@ -51,10 +54,13 @@ def f32_to_bf16(values, rounding="rn"):
     values = np.asarray(values, np.float32)
     bits = values.view(np.uint32)
     if rounding == "rn":
-        rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+        rounded = (bits + (((bits >> _16) & _1) + _HALF)) >> _16
     else:
-        rounded = bits >> np.uint32(16)
-    return np.where(np.isnan(values), np.uint32(0x7FFF), rounded).astype(np.uint16)
+        rounded = bits >> _16
+    nan = values != values
+    if nan.any():
+        rounded = np.where(nan, np.uint32(0x7FFF), rounded)
+    return rounded.astype(np.uint16)
 
 
 def f16_to_f32(bits):
