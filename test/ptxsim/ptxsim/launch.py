@@ -5,7 +5,7 @@ import numpy as np
 from . import alu, asyncops, convert, matrix, memops, sync  # noqa: F401 (they register decoders)
 from .decode import Decoder
 from .errors import SimulationError, Unsupported
-from .globalmem import GLOBAL_WINDOW, LOCAL_WINDOW, PARAM_WINDOW, REGION_BITS, GlobalMemory, Pointer, TensorMap
+from .globalmem import GLOBAL_WINDOW, REGION_BITS, GlobalMemory, Pointer, TensorMap
 from .machine import Cta
 from .memops import space_of
 from .parser import WIDTHS, parse
@@ -13,7 +13,7 @@ from .values import LANES, UNSIGNED
 
 # On Hopper a CTA's own shared memory starts behind 1024 reserved bytes.
 SHARED_BASE = 1024
-MODULE_VARIABLES = GLOBAL_WINDOW + (1 << (REGION_BITS + 8))
+MAX_SHARED = 227 * 1024
 
 
 class Program:
@@ -126,8 +126,9 @@ class LocalMemory:
 class Launch:
     """One launch: global memory, parameters, and the CTAs one after the other."""
 
-    def __init__(self, program, grid, block, smem_bytes, args, seed, max_steps):
+    def __init__(self, program, grid, block, smem_bytes, args, seed, max_steps, poison=False):
         self.program = program
+        self.poison = poison
         self.grid = _three(grid)
         self.block = _three(block)
         self.smem_bytes = smem_bytes
@@ -213,12 +214,14 @@ class LoadedModule:
             self._programs[name] = Program(self.module, self.module.kernels[name])
         return self._programs[name]
 
-    def launch(self, kernel, grid, block, smem_bytes=0, args=(), seed=0, max_steps=200_000_000):
+    def launch(self, kernel, grid, block, smem_bytes=0, args=(), seed=0, max_steps=200_000_000, poison=False):
         """Runs a kernel; raises SimulationError where it breaks a rule.
 
         Arrays among the arguments are global memory that the kernel may change;
         scalars are encoded as the parameter's type says; see TensorMap and
-        Pointer for the rest. Runs with one seed repeat exactly.
+        Pointer for the rest. Runs with one seed repeat exactly. A load of
+        shared memory that nothing has written is an error, or gives NaNs if
+        `poison` is set (for kernels that load whole fragments and mask them).
         """
         program = self.program(kernel)
         block = _three(block)
@@ -232,10 +235,10 @@ class LoadedModule:
             raise ValueError(f"{kernel}: expected 1 to 1024 threads, got {threads}")
         if "reqnctapercluster" in directives and int(np.prod(directives["reqnctapercluster"])) != 1:
             raise Unsupported("clusters of more than one CTA")
-        used = program.dynamic_base + smem_bytes - SHARED_BASE
-        if used > 227 * 1024 and program.dynamic_base + smem_bytes - program.dynamic_base > 227 * 1024:
-            raise ValueError(f"{kernel}: {smem_bytes} bytes of shared memory are more than 232448")
-        Launch(program, grid, block, smem_bytes, list(args), seed, max_steps).run()
+        used = program.shared_end - SHARED_BASE + smem_bytes
+        if used > MAX_SHARED:
+            raise ValueError(f"{kernel}: {used} bytes of shared memory are more than {MAX_SHARED}")
+        Launch(program, grid, block, smem_bytes, list(args), seed, max_steps, poison).run()
 
 
 def load(text):

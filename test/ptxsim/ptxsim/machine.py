@@ -330,7 +330,7 @@ class Cta:
         self.agents = Agents(warps)
         base, static_end = layout.shared_base, layout.shared_end
         size = max(static_end - base, layout.dynamic_base + launch.smem_bytes - base)
-        self.shared = SharedMemory(base, size, program.granule_bits, self.agents, self.place)
+        self.shared = SharedMemory(base, size, program.granule_bits, self.agents, self.place, launch.poison)
         self.mbarriers = {}
         self.next_mbarrier = 0
         self.barriers = {}

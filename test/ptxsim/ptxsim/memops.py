@@ -169,7 +169,7 @@ def decode_ldmatrix(dec, ins):
         data = warp.cta.shared
         data.check_range(rows, 16, 16, "ldmatrix")
         granules = data.granules(rows, 16)
-        data.check_read(granules, warp.known)
+        data.check_load(granules, warp.known)
         data.mark_read(granules, warp.id, warp.known[warp.id], warp.instruction)
         halves = data.views[2][(rows >> 1)[:, None] + np.arange(8)].reshape(len(dsts), 8, 8)
         for i, dst in enumerate(dsts):

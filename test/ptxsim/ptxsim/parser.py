@@ -235,7 +235,7 @@ class _KernelParser:
             return
         if text.startswith(".reg"):
             self.declare(text)
-        elif text.startswith((".pragma", ".loc", ".file", ".branchtargets")):
+        elif text.startswith((".pragma", ".loc ", ".file ", ".branchtargets")):
             pass
         elif text.startswith((".shared", ".local")):
             _, variable = _parse_declaration(text)

@@ -52,7 +52,8 @@ class Agents:
 
 
 class SharedMemory:
-    def __init__(self, base, size, granule_bits, agents, line_of):
+    def __init__(self, base, size, granule_bits, agents, line_of, poison=False):
+        self.poison = poison  # loads of what nothing has written give NaNs
         self.base = base
         self.limit = base + size
         self.agents = agents
@@ -101,6 +102,12 @@ class SharedMemory:
         late = self.written[granules] > visible[writer]
         if late.any():
             self.report_write_conflict(granules[late][0], known, "reads")
+
+    def check_load(self, granules, known):
+        """Before a load to registers."""
+        if self.poison:
+            granules = granules[self.writer[granules] != self.agents.nobody]
+        self.check_read(granules, known)
 
     def check_write(self, granules, known, visible=None):
         """Before a write: the last write and all reads are over."""
@@ -160,7 +167,7 @@ class SharedMemory:
         size = element * count
         self.check_range(addresses, size, size, "load")
         granules = self.granules(addresses, size)
-        self.check_read(granules, warp.known)
+        self.check_load(granules, warp.known)
         self.mark_read(granules, warp.id, warp.known[warp.id], at)
         view = self.views[element]
         first = addresses // element
