@@ -133,7 +133,10 @@ def _wait(dec, ins):
         if result != mask and blocks and warp.cta.rng.random() < 0.9:
             return WAIT
         warp.put(dst, result, mask, FULL)
-        return None if result == mask else YIELD
+        if result != mask:
+            return YIELD
+        warp.polls = 0
+        return None
 
     return run, True
 

@@ -10,6 +10,7 @@ from .errors import SimulationError
 from .shared import Agents, SharedMemory
 from .values import FULL, LANES, UNSIGNED, mask_array
 
+POLLS = 50  # a warp that found nothing so often makes no progress
 YIELD = "yield"  # the op is done, but nothing came of it: let others run
 
 
@@ -72,6 +73,7 @@ class Warp:
         self.epoch = 1  # of the wgmma.fence
         self.instruction = 0  # index of the current one
         self.steps = 0
+        self.polls = 0  # of barriers in a row that found nothing new
         self.wgmma = None
         self.stores = None
         self.copies = None
@@ -205,7 +207,7 @@ class Warp:
                 budget += 1
                 continue
             if status is YIELD:
-                self.cta.yields += 1
+                self.polls += 1
                 break
             progress = True
             for other in self.groups:
@@ -335,7 +337,6 @@ class Cta:
         self.next_mbarrier = 0
         self.barriers = {}
         self.pending = []
-        self.yields = 0
         self.cluster_barrier = NamedBarrier("cluster", self.agents.count)
         self.wgmma_log = {}  # warpgroup -> what its warps issued, in order
         self.warps = [Warp(self, i, block) for i in range(warps)]
@@ -373,7 +374,7 @@ class Cta:
                     continue
                 budget = rng.randint(1, quantum)
                 steps += budget
-                if warp.run(budget):
+                if warp.run(budget) and warp.polls < POLLS:
                     progress = True
                 if self.pending and self.eagerness and rng.random() < self.eagerness:
                     rng.choice(self.pending).advance(self)
@@ -384,9 +385,8 @@ class Cta:
                 if self.pending:
                     rng.choice(self.pending).advance(self)
                     stalls = 0
-                elif stalls > (1000 if self.yields else 2):
+                elif stalls > (200 if any(w.polls for w in warps) else 2):
                     self.report_deadlock(warps)
-            self.yields = 0
             if steps > self.launch.max_steps:
                 raise SimulationError("limit", f"CTA {self.index} ran more than {self.launch.max_steps} steps")
         self.finish()
