@@ -77,8 +77,6 @@ def wgmma_case(columns, depth, swizzles, majors, register_a=False, seed=0):
     (("none", "none"), 64, 32), (("128B", "64B"), 96, 64), (("none", "128B"), 64, 64), (("64B", "32B"), 256, 32),
 ])
 def test_wgmma(majors, swizzles, columns, depth):
-    if columns * 2 % {"128B": 128, "64B": 64, "32B": 32, "none": 16}[swizzles[1]]:
-        pytest.fail("a case whose columns fill no box")
     text, smem, args, out, want = wgmma_case(columns, depth, swizzles, majors)
     launch(text, args, block=128, smem=smem, seed=columns + depth)
     np.testing.assert_allclose(out, want, rtol=1e-5, atol=1e-4)
@@ -100,7 +98,7 @@ def test_wgmma_with_a_in_registers(major):
     ("inflight", lambda t: mutate(t, "\twgmma.commit_group.sync.aligned;\n", "")),
     ("inflight", lambda t: mutate(t, "\twgmma.commit_group.sync.aligned;\n", "\twgmma.commit_group.sync.aligned;\n\tmov.b32 %r131, 0;\n")),
     ("uninitialized", lambda t: t.replace("p, 0, 0; wgmma", "p, 1, 0; wgmma")),
-    ("bounds", lambda t: t.replace("4611686293305360384", "4611686293305360384").replace("or.b64 %d7, %d7", "add.s64 %d7, %d7, 8192;\n\tor.b64 %d7, %d7")),
+    ("bounds", lambda t: t.replace("or.b64 %d7, %d7", "add.s64 %d7, %d7, 8192;\n\tor.b64 %d7, %d7")),
     ("convergence", lambda t: mutate(t, "\twgmma.fence.sync.aligned;\n", "\tsetp.lt.u32 %p3, %r0, 96;\n\t@!%p3 bra $none;\n\twgmma.fence.sync.aligned;\n").replace("\tret;", "$none:\n\tret;")),
 ])
 def test_wgmma_mutations(kind, change):
@@ -127,7 +125,8 @@ def test_writing_an_operand_in_use():
         after = mutate(text, "\twgmma.wait_group.sync.aligned 0;\n",
                        "\twgmma.wait_group.sync.aligned 0;\n\tbar.sync 0;\n\t@!%p1 " + store.format(at).strip() + "\n")
         launch(after, args, block=128, smem=smem)
-        fails("race", mutate(after, "aligned 0;\n\tbar.sync 0;", "aligned 0;\n"), args, block=128, smem=smem)
+        if at:  # all four warps read B, and only the first one these rows of A
+            fails("race", mutate(after, "aligned 0;\n\tbar.sync 0;", "aligned 0;\n"), args, block=128, smem=smem)
 
 
 def test_generic_writes_need_a_proxy_fence():
