@@ -7,12 +7,12 @@ import subprocess
 
 import numpy as np
 import pytest
-from support import f32, fails, load, mutate, random_bf16
+from support import f32, fails, launch, mutate, random_bf16
 
 from ptxsim import SimulationError, TensorMap
 
 LLVM = "/usr/lib/llvm-22/bin"
-SOURCE = pathlib.Path(__file__).with_name("kernels.mlir").read_text()
+SOURCE = pathlib.Path(__file__).parent.joinpath("Inputs", "kernels.mlir").read_text()
 
 
 @functools.lru_cache(maxsize=None)
@@ -53,7 +53,7 @@ def test_hopper(ptx):
     text = compile_kernel("hopper", source, "sm_90a", ptx)
     for seed in range(3):
         args, want, out = hopper_case()
-        load(text).launch("hopper", 1, 128, 16392, args, seed)
+        launch(text, args, block=128, smem=16392, seed=seed, name="hopper")
         g, q = np.arange(64) % 16 < 8, np.arange(0, 8, 2)
         rows = np.arange(64)[g]
         for column in (q, q + 1):
@@ -65,9 +65,8 @@ def test_a_fence_before_the_accumulators_are_set():
     """Nothing ties nvvm.wgmma.fence to the accumulators, and LLVM sets them after it."""
     text = compile_kernel("hopper", SOURCE, "sm_90a", "ptx86")
     args, _, _ = hopper_case()
-    module = load(text)
     with pytest.raises(SimulationError) as error:
-        module.launch("hopper", 1, 128, 16392, args)
+        launch(text, args, block=128, smem=16392, name="hopper")
     assert error.value.kind == "fence"
 
 
@@ -77,7 +76,7 @@ def test_ampere(arch, ptx):
     rng = np.random.default_rng(1)
     data = random_bf16(rng, 24, 16)
     out = np.zeros((16, 8), np.float32)
-    load(text).launch("ampere", 1, 32, 768, [data, out])
+    launch(text, [data, out], smem=768, name="ampere", record=arch != "sm_120")
     values = f32(data).astype(np.float64)
     np.testing.assert_allclose(out, values[:16] @ values[16:].T, rtol=1e-5, atol=1e-5)
     weaker = re.sub(r"cp\.async\.wait_group\s+0;", "cp.async.wait_group 1;", text)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import alu, asyncops, convert, matrix, memops, sync  # noqa: F401 (they register decoders)
+from . import alu, asyncops, bits, convert, matrix, memops, sync  # noqa: F401 (they register decoders)
 from .decode import Decoder
 from .errors import SimulationError, Unsupported
 from .globalmem import GLOBAL_WINDOW, REGION_BITS, GlobalMemory, Pointer, TensorMap

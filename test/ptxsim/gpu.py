@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Replays launches of the simulator's tests on a GPU and compares the results.
+
+    LINATTN_PTXSIM_RECORD=launches.pkl pytest test/ptxsim
+    python3 gpu.py launches.pkl
+
+It needs a CUDA driver, Python and numpy. Results have to agree bit by bit,
+sums of products and approximate functions to within rounding.
+"""
+
+import ctypes
+import pickle
+import sys
+
+import numpy as np
+
+TYPES = {"uint8": 0, "uint16": 1, "uint32": 2, "int32": 3, "uint64": 4, "int64": 5, "float16": 6, "float32": 7}
+SWIZZLES = {"none": 0, "32B": 1, "64B": 2, "128B": 3}
+MAX_DYNAMIC_SHARED = 8
+
+
+class Driver:
+    def __init__(self):
+        self.library = ctypes.CDLL("libcuda.so.1")
+        self.call("cuInit", 0)
+        device, context = ctypes.c_int(), ctypes.c_void_p()
+        self.call("cuDeviceGet", ctypes.byref(device), 0)
+        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        self.call("cuCtxSetCurrent", context)
+
+    def call(self, name, *args):
+        result = getattr(self.library, name)(*args)
+        if result:
+            text = ctypes.c_char_p()
+            self.library.cuGetErrorString(result, ctypes.byref(text))
+            raise RuntimeError(f"{name}: {text.value.decode() if text.value else result}")
+
+    def upload(self, array):
+        pointer = ctypes.c_uint64()
+        self.call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(max(array.nbytes, 16)))
+        self.call("cuMemcpyHtoD_v2", pointer, array.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(array.nbytes))
+        return pointer
+
+    def download(self, pointer, like):
+        out = np.empty_like(like)
+        self.call("cuMemcpyDtoH_v2", out.ctypes.data_as(ctypes.c_void_p), pointer, ctypes.c_size_t(out.nbytes))
+        return out
+
+    def tensor_map(self, pointer, array, how):
+        buffer = ctypes.create_string_buffer(256)
+        start = (-ctypes.addressof(buffer)) % 64
+        tensor = (ctypes.c_char * 128).from_buffer(buffer, start)
+        rank = len(how["dims"])
+        self.call(
+            "cuTensorMapEncodeTiled", tensor, TYPES[str(array.dtype)], ctypes.c_uint32(rank), pointer,
+            (ctypes.c_uint64 * rank)(*how["dims"]), (ctypes.c_uint64 * max(rank - 1, 1))(*how["strides"]),
+            (ctypes.c_uint32 * rank)(*how["box"]), (ctypes.c_uint32 * rank)(*how["element_strides"]),
+            0, SWIZZLES[how["swizzle"]], 0, int(how["oob_fill"] == "nan"),
+        )
+        return tensor, buffer
+
+    def run(self, case):
+        """Launches a case; returns its arrays afterwards."""
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        self.call("cuModuleLoadData", ctypes.byref(module), case["text"].encode() + b"\0")
+        self.call("cuModuleGetFunction", ctypes.byref(function), module, case["name"].encode())
+        if case["smem"] > 48 * 1024:
+            self.call("cuFuncSetAttribute", function, MAX_DYNAMIC_SHARED, case["smem"])
+        pointers, keep, values = {}, [], []
+        for arg in case["before"]:
+            if arg[0] == "value":
+                value = arg[1]
+                if isinstance(value, bytes):
+                    values.append(ctypes.create_string_buffer(value, len(value)))
+                elif isinstance(value, float):
+                    values.append(ctypes.c_float(value))
+                else:
+                    values.append(ctypes.c_uint64(int(value) % (1 << 64)))
+                continue
+            key = arg[2]
+            if key not in pointers:
+                pointers[key] = self.upload(arg[1])
+            if arg[0] == "array":
+                values.append(ctypes.c_uint64(pointers[key].value))
+            else:
+                tensor, buffer = self.tensor_map(pointers[key], arg[1], arg[3])
+                keep.append(buffer)
+                values.append(tensor)
+        params = (ctypes.c_void_p * max(len(values), 1))(*[ctypes.cast(ctypes.byref(v), ctypes.c_void_p) for v in values])
+        grid, block = ((*n, 1, 1)[:3] for n in (case["grid"], case["block"]))
+        self.call("cuLaunchKernel", function, *grid, *block, case["smem"], None, params, None)
+        self.call("cuCtxSynchronize")
+        out = [None if a[0] == "value" else self.download(pointers[a[2]], a[1]) for a in case["before"]]
+        for pointer in pointers.values():
+            self.call("cuMemFree_v2", pointer)
+        self.call("cuModuleUnload", module)
+        return out
+
+
+def loose(text):
+    return any(name in text for name in ("mma", "approx"))
+
+
+def differs(got, want, tolerant):
+    if np.array_equal(got.view(np.uint8), want.view(np.uint8)):
+        return False
+    if tolerant and got.dtype.itemsize == 4:
+        x, y = got.view(np.float32), want.view(np.float32)
+        return not np.allclose(x, y, rtol=2e-5, atol=2e-4, equal_nan=True)
+    return True
+
+
+def main():
+    with open(sys.argv[1], "rb") as file:
+        cases = pickle.load(file)
+    driver = Driver()
+    bad = 0
+    for number, case in enumerate(cases):
+        results = driver.run(case)
+        for i, (got, arg) in enumerate(zip(results, case["after"])):
+            if got is not None and differs(got, arg[1], loose(case["text"])):
+                bad += 1
+                places = np.argwhere(got.reshape(-1) != arg[1].reshape(-1)).reshape(-1)
+                first = int(places[0])
+                print(f"case {number}, argument {i}: {len(places)} of {got.size} differ; the first at {first}: "
+                      f"GPU {got.reshape(-1)[first]!r}, simulator {arg[1].reshape(-1)[first]!r}")
+                print("\n".join(l for l in case["text"].splitlines() if "mma" in l or "cp.async" in l)[:400])
+    print(f"{len(cases)} launches, {bad} arrays differ")
+    return 1 if bad or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
