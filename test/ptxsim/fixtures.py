@@ -35,11 +35,13 @@ def tensor_store(rank, tensor, at, source):
 def tile_copy(rank, size):
     """Loads a tile, writes its bytes in shared memory to p2, and stores it to the second map.
 
-    Parameters: two tensor maps, the bytes, and `rank` coordinates.
+    Parameters: two tensor maps, the bytes, and `rank` coordinates. The store
+    has 0 in place of negative coordinates, which stores do not allow.
     """
     at = [f"%r{20 + i}" for i in range(rank)]
+    to = [f"%r{30 + i}" for i in range(rank)]
     body = "\tmov.u32 %r0, %tid.x;\n\tld.param.b64 %d1, [p2];\n\tcvta.to.global.u64 %d1, %d1;\n"
-    body += "".join(f"\tld.param.b32 {r}, [p{3 + i}];\n" for i, r in enumerate(at))
+    body += "".join(f"\tld.param.b32 {r}, [p{3 + i}];\n\tmax.s32 {t}, {r}, 0;\n" for i, (r, t) in enumerate(zip(at, to)))
     body += f"""	mov.b64 %d2, p0;
 	cvta.param.u64 %d2, %d2;
 	mov.b64 %d3, p1;
@@ -68,7 +70,7 @@ $copy:
 $copied:
 	bar.sync 0;
 	@%p1 bra $end;
-{tensor_store(rank, "%d3", at, "%r1")}	cp.async.bulk.commit_group;
+{tensor_store(rank, "%d3", to, "%r1")}	cp.async.bulk.commit_group;
 	cp.async.bulk.wait_group 0;
 $end:
 	ret;"""

@@ -67,10 +67,17 @@ def test_tensor_copies(shape, box, at, swizzle, dtype):
         launch(text, [*maps, raw, *at], smem=size + 256, seed=seed)
     want = expected_tile(source, box, at)
     np.testing.assert_array_equal(raw, placed(want, swizzle))
-    inside = expected_tile(np.ones(shape, dtype), box, at)
-    kept = expected_tile(target, box, at)
-    np.testing.assert_array_equal(kept, want)
-    assert np.count_nonzero(target) == np.count_nonzero(inside)
+    to = [max(c, 0) for c in at]
+    inside = expected_tile(np.ones(shape, dtype), box, to)
+    np.testing.assert_array_equal(expected_tile(target, box, to), want * inside)
+    assert np.count_nonzero(target) == np.count_nonzero(want * inside)
+
+
+def test_stores_at_negative_coordinates():
+    text = mutate(tile_copy(2, 2048), "max.s32 %r31, %r21, 0;", "mov.b32 %r31, %r21;")
+    args = copy_args()
+    launch(text, args, smem=4096)
+    fails("operand", text, [*args[:-1], -1], smem=4096)
 
 
 def test_element_strides_and_nan_fill():

@@ -95,11 +95,22 @@ def _fma64(a, b, c):
 
 
 def _min(a, b):
-    return np.fmin(a, b)
+    """The other operand for a NaN, and -0 below +0."""
+    out = np.fmin(a, b)
+    return np.where(a == b, np.where(np.signbit(a), a, b), out)
 
 
 def _max(a, b):
-    return np.fmax(a, b)
+    out = np.fmax(a, b)
+    return np.where(a == b, np.where(np.signbit(a), b, a), out)
+
+
+def _min_nan(a, b):
+    return np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), _min(a, b))
+
+
+def _max_nan(a, b):
+    return np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), _max(a, b))
 
 
 def _signed(function, width):
@@ -157,14 +168,14 @@ def decode_binary(dec, ins):
         functions = dict(FLOAT_BINARY)
         base = functions[name]
         if "NaN" in parts:
-            base = {"min": np.minimum, "max": np.maximum}[name]
+            base = {"min": _min_nan, "max": _max_nan}[name]
         if "sat" in parts:
             raise Unsupported(ins.opcode)
         function = on_halves(base, type_name)
     elif type_name in FLOATS.values() or type_name in ("f32", "f64"):
         base = FLOAT_BINARY[name]
         if "NaN" in parts:
-            base = {"min": np.minimum, "max": np.maximum}[name]
+            base = {"min": _min_nan, "max": _max_nan}[name]
         if "rz" in parts:
             raise Unsupported(ins.opcode)
         function = on_floats(base, type_name, "ftz" in parts, "sat" in parts)

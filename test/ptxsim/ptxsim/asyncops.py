@@ -531,6 +531,8 @@ def _tensor_store(dec, ins, operation=None):
     def run(warp, lane, mask):
         cta = warp.cta
         tensor, at = tile(warp, lane, mask)
+        if min(at) < 0:
+            raise SimulationError("operand", f"a tensor store at {tuple(at)}: its coordinates must not be negative")
         chunks = _tile_places(warp, tensor, int(src(warp, mask)[lane]))
         allocation, used, inside = _tile_elements(warp, tensor, at)
         if operation is None:
