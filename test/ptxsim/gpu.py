@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Replays launches of the simulator's tests on a GPU and compares the results.
 
     LINATTN_PTXSIM_RECORD=launches.pkl pytest test/ptxsim

@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Arithmetic, logic, comparisons and conversions against numpy, bit by bit."""
 
 import numpy as np
@@ -313,6 +316,28 @@ def test_wide_integers():
     launch(kernel(body + "\tret;", ("b64", "b64")), [np.concatenate([a, b]), out], block=THREADS)
     with np.errstate(all="ignore"):
         check(chosen, out, [np.asarray(f(a, b), np.uint64) for f in chosen.values()])
+
+
+def test_packed_f32():
+    """add, mul and fma on two f32 in a register of 64 bits (sm_100)."""
+    body = """
+	ld.param.b64 %d0, [p0];
+	ld.param.b64 %d1, [p1];
+	mov.u32 %r0, %tid.x;
+	mul.wide.u32 %d2, %r0, 8;
+	add.s64 %d3, %d0, %d2;
+	add.s64 %d4, %d1, %d2;
+	ld.global.b64 %d5, [%d3];
+	ld.global.b64 %d6, [%d3+256];
+	add.rn.f32x2 %d7, %d5, %d6;
+	mul.rn.f32x2 %d7, %d7, %d6;
+	fma.rn.f32x2 %d7, %d5, %d6, %d7;
+	st.global.b64 [%d4], %d7;
+	ret;"""
+    a, b = np.random.default_rng(7).standard_normal((2, 64)).astype(np.float32)
+    out = np.zeros(64, np.float32)
+    launch(kernel(body, ("b64", "b64"), target="sm_100a"), [np.concatenate([a, b]), out], record=False)
+    np.testing.assert_array_equal(out, fma(a, b, (a + b) * b))
 
 
 @pytest.mark.parametrize("version", ["8.0", "8.3", "8.6", "8.7", "8.8"])

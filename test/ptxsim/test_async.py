@@ -1,8 +1,11 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bulk copies, mbarriers and a pipeline of both, and what is wrong with them."""
 
 import numpy as np
 import pytest
-from fixtures import PIPELINE, PIPELINE_SMEM, tensor_load, tile_copy, wait
+from fixtures import PIPELINE, PIPELINE_SMEM, tile_copy, wait
 from support import DYNAMIC, POINTERS, fails, kernel, launch, mutate
 
 import ptxsim

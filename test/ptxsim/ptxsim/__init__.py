@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs PTX kernels without a GPU, and looks for what a GPU may get wrong.
 
 See docs/PtxSimulator.md.

@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Arithmetic, logic, comparison and moves on registers."""
 
 import numpy as np
@@ -53,8 +56,8 @@ def compute(function, dst, *sources):
 
 def on_floats(function, type_name, ftz=False, sat=False):
     """Wraps a function of f32 or f64 arrays into one of bit patterns."""
-    width = WIDTHS[type_name]
-    ftype, utype = FLOATS[width], UNSIGNED[width]
+    utype = UNSIGNED[WIDTHS[type_name]]
+    ftype = np.float32 if type_name == "f32x2" else FLOATS[WIDTHS[type_name]]
 
     def wrapped(*bits):
         values = [b.view(ftype) for b in bits]
@@ -156,7 +159,7 @@ FLOAT_BINARY = {
 def decode_binary(dec, ins):
     parts, ops = ins.parts, ins.operands
     name, type_name = parts[0], parts[-1]
-    if "cc" in parts or "rm" in parts or "rp" in parts or "xorsign" in parts:
+    if set(parts) & {"cc", "rm", "rp", "xorsign"} or len(ops) != 3:
         raise Unsupported(ins.opcode)
     if name == "mul" and "wide" in parts:
         width = WIDTHS[type_name]
@@ -172,7 +175,7 @@ def decode_binary(dec, ins):
         if "sat" in parts:
             raise Unsupported(ins.opcode)
         function = on_halves(base, type_name)
-    elif type_name in FLOATS.values() or type_name in ("f32", "f64"):
+    elif type_name in ("f32", "f64", "f32x2"):
         base = FLOAT_BINARY[name]
         if "NaN" in parts:
             base = {"min": _min_nan, "max": _max_nan}[name]
@@ -206,13 +209,15 @@ def decode_fma(dec, ins):
     parts, ops = ins.parts, ins.operands
     name, type_name = parts[0], parts[-1]
     third = type_name
+    if set(parts) & {"cc", "rz", "rm", "rp"}:
+        raise Unsupported(ins.opcode)
     if type_name in HALF_TYPES:
         if "relu" in parts:
             function = on_halves(lambda a, b, c: np.maximum(_fma32(a, b, c), np.float32(0)), type_name)
         else:
             function = on_halves(_fma32, type_name)
-    elif type_name == "f32":
-        function = on_floats(_fma32, "f32", "ftz" in parts, "sat" in parts)
+    elif type_name in ("f32", "f32x2"):
+        function = on_floats(_fma32, type_name, "ftz" in parts, "sat" in parts)
     elif type_name == "f64":
         function = on_floats(_fma64, "f64")
     elif name == "mad" and "wide" in parts:

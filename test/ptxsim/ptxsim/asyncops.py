@@ -1,4 +1,9 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """mbarriers, cp.async and bulk copies."""
+
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -270,11 +275,7 @@ def _copy_arrive(dec, ins):
             if extra:
                 barrier.pending += 1
 
-        class Snapshot:
-            pass
-
-        snapshot = Snapshot()
-        snapshot.known, snapshot.proxied = known, proxied
+        snapshot = SimpleNamespace(known=known, proxied=proxied)  # of the warp, for a later arrival
 
         def finish():
             for op in before:

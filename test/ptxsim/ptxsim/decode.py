@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Turns parsed instructions into functions that a warp runs.
 
 Operands become indices into one file of slots per warp: the registers first,
@@ -10,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import SimulationError, Unsupported
-from .parser import WIDTHS, Addr, Imm, Label, Pair, Reg, Special, Sym, Vec
+from .errors import Unsupported
+from .parser import WIDTHS, Addr, Imm, Label, Reg, Special, Sym, Vec
 from .values import LANES, UNSIGNED
 
 WAIT = "wait"  # the group stays at the instruction
@@ -162,11 +165,3 @@ class Decoder:
             value = self.addresses[base.name]
         constant = np.full(LANES, value + offset, np.int64)
         return lambda warp, mask: constant
-
-
-def first_special(operand):
-    return isinstance(operand, Pair)
-
-
-def operand_error(message):
-    return SimulationError("operand", message)

@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Loading a module and launching its kernels."""
 
 import numpy as np
@@ -67,13 +70,13 @@ class Program:
 
     def choose_granule(self):
         """The smallest unit in which the kernel writes shared memory, up to 4 bytes."""
-        bits = 2
+        granule = 2
         for op in self.ops:
             ins = op.source
             if ins.parts[0] in ("ld", "st", "atom", "red") and space_of(ins) in ("shared", "generic"):
                 width = WIDTHS.get(ins.parts[-1], 32)
-                bits = min(bits, {8: 0, 16: 1}.get(width, 2))
-        return bits
+                granule = min(granule, {8: 0, 16: 1}.get(width, 2))
+        return granule
 
 
 class ParamMemory:

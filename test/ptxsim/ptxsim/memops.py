@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Loads, stores, atomics and matrix moves through the generic proxy."""
 
 import numpy as np
@@ -5,7 +8,7 @@ import numpy as np
 from .decode import WAIT, decodes
 from .errors import SimulationError, Unsupported
 from .globalmem import LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW
-from .parser import WIDTHS, Reg, Sym
+from .parser import WIDTHS, Reg
 from .values import FULL, LANES, UNSIGNED, f32_to_half, half_to_f32, mask_array, mask_lanes
 
 WINDOW_BITS = 40
@@ -72,10 +75,6 @@ def _check_distinct(addresses, values):
                 raise SimulationError("race", "lanes of the warp store different values to one address of shared memory")
 
 
-def _cut(operand_width, element):
-    return UNSIGNED[operand_width], UNSIGNED[8 * element]
-
-
 @decodes("ld", "ldu")
 def decode_load(dec, ins):
     type_name = ins.parts[-1]
@@ -115,7 +114,7 @@ def decode_load(dec, ins):
 def decode_store(dec, ins):
     type_name = ins.parts[-1]
     element = WIDTHS[type_name] // 8
-    if element > 8:
+    if element > 8 or set(ins.parts) & {"async", "bulk"}:
         raise Unsupported(ins.opcode)
     items = ins.operands[1].items if hasattr(ins.operands[1], "items") else (ins.operands[1],)
     sources = [o.index if isinstance(o, Reg) else dec.src(o, type_name) for o in items]
@@ -240,6 +239,8 @@ def _atomic_function(name, type_name):
 def decode_atomic(dec, ins):
     parts = [p for p in ins.parts if p not in ("noftz", "relaxed", "release", "acquire", "acq_rel", "gpu", "cta", "sys", "cluster")]
     name, type_name = parts[0], parts[-1]
+    if "async" in parts:
+        raise Unsupported(ins.opcode)
     operation = next(p for p in parts[1:] if p in ("add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"))
     returns = name == "atom"
     ops = list(ins.operands)
@@ -294,8 +295,13 @@ def decode_prefetch(dec, ins):
 @decodes("mapa")
 def decode_mapa(dec, ins):
     """Clusters have one CTA here, so the address stays."""
-    from .alu import compute
-
     ops = ins.operands
     type_name = ins.parts[-1]
-    return compute(lambda a, rank: a, dec.dst(ops[0]), dec.src(ops[1], type_name), dec.src(ops[2], "b32"))
+    dst, src, rank = dec.dst(ops[0]), dec.src(ops[1], type_name), dec.src(ops[2], "b32")
+
+    def run(warp, mask):
+        if warp.get(rank, mask, "as a CTA of the cluster")[mask_array(mask)].any():
+            raise SimulationError("operand", "mapa to another CTA: the cluster has one")
+        warp.put(dst, warp.regs[src], mask, warp.defs[src])
+
+    return run

@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Parses the PTX subset that LLVM's NVPTX backend and inline assembly use.
 
 The result is a Module of Kernels; a kernel is a flat list of Instructions with
@@ -16,7 +19,7 @@ WIDTHS = {
     "b16": 16, "u16": 16, "s16": 16, "f16": 16, "bf16": 16,
     "b32": 32, "u32": 32, "s32": 32, "f32": 32,
     "f16x2": 32, "bf16x2": 32, "tf32": 32,
-    "b64": 64, "u64": 64, "s64": 64, "f64": 64,
+    "b64": 64, "u64": 64, "s64": 64, "f64": 64, "f32x2": 64,
     "b128": 128,
 }
 

@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Shared memory of a CTA, with a happens-before check on every access.
 
 Every granule remembers who wrote it last and who read it since, each as an

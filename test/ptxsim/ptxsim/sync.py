@@ -1,3 +1,6 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Barriers, fences and exchanges within a warp."""
 
 import numpy as np
@@ -5,7 +8,7 @@ import numpy as np
 from .decode import WAIT, decodes
 from .errors import SimulationError, Unsupported
 from .memops import collective
-from .parser import Imm, Pair, Reg
+from .parser import Imm, Pair
 from .values import FULL, LANE_IDS, LANES, lowest_lane, mask_array, pack_mask
 
 
