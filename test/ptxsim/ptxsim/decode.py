@@ -9,6 +9,7 @@ becomes an Op: `run(warp, mask)` for plain ones, `run(warp, mask, group)` for
 those that may wait (`flow`), which return WAIT to be tried again later.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,11 @@ from .values import LANES, UNSIGNED
 WAIT = "wait"  # the group stays at the instruction
 
 DECODERS = {}
+
+SPECIAL = re.compile(
+    r"%(n?tid|n?ctaid|cluster_n?ctaid|n?clusterid)\.[xyz]"
+    r"|%(laneid|n?warpid|n?smid|clock|clock64|globaltimer|dynamic_smem_size|cluster_n?ctarank|lanemask_(eq|lt|le|gt|ge))"
+)
 
 
 def decodes(*names):
@@ -121,6 +127,8 @@ class Decoder:
                 raise Unsupported(f"name '{name}'")
             return self.constant(self.addresses[name] + getattr(operand, "offset", 0), width)
         if isinstance(operand, Special):
+            if not SPECIAL.fullmatch(operand.name):
+                raise Unsupported(f"unknown name '{operand.name}'")
             return self.new_slot((operand.name, width), width, "special", operand.name)
         raise Unsupported(f"operand {operand}")
 

@@ -88,7 +88,7 @@ class Warp:
         self.defs = [0] * len(self.regs)
         self.ages = [0] * len(self.regs)
         thread = np.arange(self.id * LANES, (self.id + 1) * LANES)
-        values = {"%laneid": np.arange(LANES), "%warpid": self.id, "%WARP_SZ": LANES, "WARP_SZ": LANES}
+        values = {"%laneid": np.arange(LANES), "%warpid": self.id}
         for axis, name in enumerate("xyz"):
             values[f"%tid.{name}"] = thread // int(np.prod(block[:axis])) % block[axis]
             values[f"%ntid.{name}"] = block[axis]
