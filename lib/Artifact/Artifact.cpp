@@ -9,6 +9,7 @@
 #include "linattn/Artifact/Artifact.h"
 
 #include "linattn-c/Runtime.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CRC.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
@@ -98,7 +99,7 @@ llvm::Expected<ArtifactParts> mlir::linattn::readArtifact(StringRef file) {
   if (llvm::Error error = checkBytes(file))
     return std::move(error);
   ArtifactParts parts;
-  size_t manifestBytes = endian::read64le(&file[kManifestBytesOffset]);
+  size_t manifestBytes = endian::read64le(file.data() + kManifestBytesOffset);
   parts.manifest = file.substr(kHeaderBytes, manifestBytes);
   parts.blobs = file.substr(
       llvm::alignTo(kHeaderBytes + manifestBytes, kBlobAlignment));

@@ -140,29 +140,30 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
   uint64_t address;
   if (!computeAddress(map.address, address))
     return false;
-  std::string name = map.address.kind == BaseKind::Tensor
-                         ? "'" + function.tensors[map.address.tensor].name + "'"
-                         : "the workspace";
+  const char *name = map.address.kind == BaseKind::Tensor
+                         ? function.tensors[map.address.tensor].name.c_str()
+                     : map.address.kind == BaseKind::Workspace ? "(workspace)"
+                                                               : "(constants)";
   if (!address || address % 16)
     return fail("tensor map of %s: expected an address aligned to 16 bytes, "
                 "but got 0x%llx",
-                name.c_str(), static_cast<unsigned long long>(address));
+                name, static_cast<unsigned long long>(address));
   uint64_t sizes[kMaxTensorMapRank], byteStrides[kMaxTensorMapRank];
   int64_t elementBytes = getDtypeBytes(map.dtype);
   for (int dim = 0; dim < map.rank; ++dim) {
     int64_t size, stride;
     if (!call.evaluate(map.sizes[dim], size, "tensor map of %s: size %d",
-                       name.c_str(), dim))
+                       name, dim))
       return false;
     if (size < 1 || size > int64_t(1) << 32)
       return fail("tensor map of %s: expected a size of 1 to 2^32 in dimension "
                   "%d from the inside, but got %lld",
-                  name.c_str(), dim, static_cast<long long>(size));
+                  name, dim, static_cast<long long>(size));
     sizes[dim] = size;
     if (dim == 0)
       continue;
     if (!call.evaluate(map.strides[dim], stride, "tensor map of %s: stride %d",
-                       name.c_str(), dim))
+                       name, dim))
       return false;
     // The driver takes at most 2^40 - 1 bytes.
     if (stride < 0 || stride >= (int64_t(1) << 40) / elementBytes ||
@@ -170,7 +171,7 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
       return fail("tensor map of %s: expected a stride that is a multiple of "
                   "16 bytes and below 2^40 bytes in dimension %d from the "
                   "inside, but got %lld elements of %lld bytes",
-                  name.c_str(), dim, static_cast<long long>(stride),
+                  name, dim, static_cast<long long>(stride),
                   static_cast<long long>(elementBytes));
     byteStrides[dim - 1] = stride * elementBytes;
   }
@@ -181,9 +182,10 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
       map.elementStrides, /*interleave=*/0, getPowerIndex(map.swizzle, 32),
       getPowerIndex(map.l2Promotion, 64), map.fillNaN);
   if (result != cuda::kSuccess) {
-    std::string what = std::string(function.name) + ": kernel " + kernel->name +
-                       ": tensor map of " + name;
-    return code.driver->fail(call.diag, result, what.c_str());
+    char what[256];
+    snprintf(what, sizeof(what), "%.80s: kernel %.80s: tensor map of %.60s",
+             function.name.c_str(), kernel->name.c_str(), name);
+    return code.driver->fail(call.diag, result, what);
   }
   memcpy(slot, &encoded, sizeof(encoded));
   return true;

@@ -31,13 +31,9 @@ static constexpr StringLiteral kOverview = R"(looks into artifacts and builds th
 
 static cl::OptionCategory category("linattn-artifact options");
 
-enum class Action { Print, Extract, Pack };
-static cl::opt<Action> action(
-    cl::Positional, cl::Required, cl::desc("<action>"),
-    cl::values(clEnumValN(Action::Print, "print", "Print the manifest"),
-               clEnumValN(Action::Extract, "extract", "Write one blob"),
-               clEnumValN(Action::Pack, "pack", "Build an artifact")),
-    cl::cat(category));
+static cl::opt<std::string> action(cl::Positional, cl::Required,
+                                   cl::desc("print|extract|pack"),
+                                   cl::cat(category));
 static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
                                       cl::desc("<input>"), cl::cat(category));
 static cl::opt<std::string> outputPath("o", cl::desc("The file to write"),
@@ -154,15 +150,14 @@ static llvm::Error run() {
   if (!file)
     return file.takeError();
   StringRef content = (*file)->getBuffer();
-  switch (action) {
-  case Action::Print:
+  if (action == "print")
     return print(content);
-  case Action::Extract:
+  if (action == "extract")
     return extract(content);
-  case Action::Pack:
+  if (action == "pack")
     return pack(content);
-  }
-  llvm_unreachable("all actions are handled");
+  return llvm::createStringError("expected print, extract or pack, but got '" +
+                                 action + "'");
 }
 
 int main(int argc, char **argv) {
