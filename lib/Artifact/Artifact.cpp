@@ -66,10 +66,10 @@ llvm::Expected<std::string> ArtifactWriter::write() const {
   std::string area;
   for (const Blob &blob : blobs) {
     area.resize(llvm::alignTo(area.size(), kBlobAlignment));
-    list.push_back(llvm::json::Object{
-        {"kind", getName(blob.kind)},
-        {"offset", static_cast<int64_t>(area.size())},
-        {"size", static_cast<int64_t>(blob.data.size())}});
+    list.push_back(
+        llvm::json::Object{{"kind", getName(blob.kind)},
+                           {"offset", static_cast<int64_t>(area.size())},
+                           {"size", static_cast<int64_t>(blob.data.size())}});
     area += blob.data;
   }
   top["blobs"] = std::move(list);
@@ -101,7 +101,7 @@ llvm::Expected<ArtifactParts> mlir::linattn::readArtifact(StringRef file) {
   ArtifactParts parts;
   size_t manifestBytes = endian::read64le(file.data() + kManifestBytesOffset);
   parts.manifest = file.substr(kHeaderBytes, manifestBytes);
-  parts.blobs = file.substr(
-      llvm::alignTo(kHeaderBytes + manifestBytes, kBlobAlignment));
+  parts.blobs =
+      file.substr(llvm::alignTo(kHeaderBytes + manifestBytes, kBlobAlignment));
   return parts;
 }

@@ -54,7 +54,8 @@ static bool checkGaps(const linattn_artifact &artifact, const char *manifestEnd,
   const char *end = manifestEnd;
   for (const Blob &blob : artifact.manifest.blobs) {
     if (!isZero(end, artifact.blobs + blob.offset))
-      return diag.fail(LINATTN_BAD_ARTIFACT, "bytes between blobs are not zero");
+      return diag.fail(LINATTN_BAD_ARTIFACT,
+                       "bytes between blobs are not zero");
     end = artifact.blobs + blob.offset + blob.size;
   }
   if (end != artifact.file.get() + artifact.size)
@@ -173,7 +174,8 @@ static bool readFile(const char *path, linattn_artifact &artifact,
   if (fstat(file, &info) != 0)
     return failFile();
   if (!S_ISREG(info.st_mode))
-    return diag.fail(LINATTN_BAD_FILE, "cannot read '%.300s': not a file", path);
+    return diag.fail(LINATTN_BAD_FILE, "cannot read '%.300s': not a file",
+                     path);
   artifact.file = allocateAligned(info.st_size);
   if (!artifact.file)
     return failNoMemory(info.st_size, diag);

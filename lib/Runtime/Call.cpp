@@ -127,8 +127,8 @@ bool Call::bindStrides(int64_t index) {
                            stride, strideRule.multiple - remainder, &stride))
         stride = strideRule.multiple;
     }
-    if (__builtin_mul_overflow(stride, tensor.sizes[dim] ? tensor.sizes[dim] : 1,
-                               &dense) ||
+    if (__builtin_mul_overflow(
+            stride, tensor.sizes[dim] ? tensor.sizes[dim] : 1, &dense) ||
         dense <= 0)
       dense = 1;
     if (matters && rule.isResult && stride == 0)
@@ -211,9 +211,9 @@ bool Call::getResultSize(const TensorRule &rule, int dim, int64_t &size) {
                 dim, rule.name.c_str()))
     return false;
   return size >= 0 ||
-         diag.fail(LINATTN_BAD_EXPRESSION,
-                   "%s: size %d of result '%s' is %lld", function.name.c_str(),
-                   dim, rule.name.c_str(), static_cast<long long>(size));
+         diag.fail(LINATTN_BAD_EXPRESSION, "%s: size %d of result '%s' is %lld",
+                   function.name.c_str(), dim, rule.name.c_str(),
+                   static_cast<long long>(size));
 }
 
 bool Call::bindResults() {
@@ -250,8 +250,8 @@ bool Call::fillResults(linattn_tensor *destinations) {
       if (!getResultSize(rule, dim, tensor.sizes[dim]))
         return false;
       tensor.strides[dim] = stride;
-      if (__builtin_mul_overflow(stride, tensor.sizes[dim] ? tensor.sizes[dim] : 1,
-                                 &stride))
+      if (__builtin_mul_overflow(
+              stride, tensor.sizes[dim] ? tensor.sizes[dim] : 1, &stride))
         return failTensor(i, LINATTN_BAD_SIZE,
                           "the tensor spans more than 2^63 bytes");
     }

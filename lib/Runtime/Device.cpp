@@ -86,8 +86,8 @@ bool DeviceLoader::openDevice(int32_t number) {
                      number);
   int major = 0, minor = 0;
   if (!check(code.driver->deviceGet(&code.device, number), "cuDeviceGet") ||
-      !check(code.driver->deviceGetAttribute(
-                 &code.smCount, kMultiprocessorCount, code.device),
+      !check(code.driver->deviceGetAttribute(&code.smCount,
+                                             kMultiprocessorCount, code.device),
              "cuDeviceGetAttribute") ||
       !check(code.driver->deviceGetAttribute(&major, kCapabilityMajor,
                                              code.device),
@@ -120,7 +120,8 @@ bool DeviceLoader::choosePlans() {
   for (const Function &function : manifest.functions) {
     int64_t chosen = -1;
     for (size_t i = 0; i < function.plans.size() && chosen < 0; ++i)
-      for (const Image &image : manifest.targets[function.plans[i].target].images)
+      for (const Image &image :
+           manifest.targets[function.plans[i].target].images)
         if (image.arch.runsOn(code.capability))
           chosen = i;
     code.plans.push_back(chosen);
@@ -134,9 +135,9 @@ bool DeviceLoader::loadConstants() {
   if (index < 0)
     return true;
   code.constantsBytes = artifact.manifest.blobs[index].size;
-  return check(code.driver->memoryAllocate(&code.constants,
-                                           code.constantsBytes),
-               "cuMemAlloc") &&
+  return check(
+             code.driver->memoryAllocate(&code.constants, code.constantsBytes),
+             "cuMemAlloc") &&
          check(code.driver->copyToDevice(code.constants,
                                          artifact.getBlob(index),
                                          code.constantsBytes),
@@ -148,8 +149,8 @@ Result DeviceLoader::loadImage(const Image &image, Module &module,
   char log[320] = "";
   int options[] = {kErrorLogBuffer, kErrorLogSize};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
-  Result result = code.driver->moduleLoad(
-      &module, artifact.getBlob(image.blob), 2, options, values);
+  Result result = code.driver->moduleLoad(&module, artifact.getBlob(image.blob),
+                                          2, options, values);
   if (result == kSuccess || (result == kNoBinary && !isLast))
     return result;
   module = nullptr;
@@ -209,8 +210,7 @@ bool DeviceLoader::loadTarget(int64_t index) {
 }
 
 /// Compares the parameters that the manifest passes with those of the kernel.
-bool DeviceLoader::checkParameters(KernelHandle function,
-                                   const Function &owner,
+bool DeviceLoader::checkParameters(KernelHandle function, const Function &owner,
                                    const Launch &launch, const Kernel &kernel) {
   size_t offset, bytes, count = launch.parameters.size();
   for (size_t i = 0; i <= count; ++i) {
@@ -246,10 +246,9 @@ bool DeviceLoader::checkLaunches() {
     const Plan &plan = function.plans[code.plans[i]];
     for (const Variant &variant : plan.variants)
       for (const Launch &launch : variant.launches)
-        if (!checkParameters(code.targets[plan.target].kernels[launch.kernel],
-                             function, launch,
-                             manifest.targets[plan.target]
-                                 .kernels[launch.kernel]))
+        if (!checkParameters(
+                code.targets[plan.target].kernels[launch.kernel], function,
+                launch, manifest.targets[plan.target].kernels[launch.kernel]))
           return false;
   }
   return true;
@@ -271,8 +270,7 @@ bool DeviceLoader::load(int32_t number) {
   for (size_t i = 0; i < code.plans.size(); ++i) {
     if (code.plans[i] < 0)
       continue;
-    int64_t target =
-        artifact.manifest.functions[i].plans[code.plans[i]].target;
+    int64_t target = artifact.manifest.functions[i].plans[code.plans[i]].target;
     if (!code.targets[target].module && !loadTarget(target))
       return false;
   }

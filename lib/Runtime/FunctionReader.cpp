@@ -65,9 +65,9 @@ bool linattn::runtime::readExpression(JsonPlace at, const Scope &scope,
   std::string name;
   if (!at[size_t(0)].read(name))
     return false;
-  auto *entry =
-      std::find_if(std::begin(kOperators), std::end(kOperators),
-                   [&](const auto &candidate) { return name == candidate.name; });
+  auto *entry = std::find_if(
+      std::begin(kOperators), std::end(kOperators),
+      [&](const auto &candidate) { return name == candidate.name; });
   if (entry == std::end(kOperators))
     return at.fail("no operator is named '%.60s'", name.c_str());
   size_t count = at.size() - 1;
@@ -156,9 +156,9 @@ static bool readBoundSymbol(JsonPlace at, Scope &scope, Function &function,
 
 static bool readDtype(JsonPlace at, int32_t &dtype) {
   int word;
-  if (!at.readWord({"f32", "f16", "bf16", "f64", "bool", "i8", "i16", "i32",
-                    "i64"},
-                   word))
+  if (!at.readWord(
+          {"f32", "f16", "bf16", "f64", "bool", "i8", "i16", "i32", "i64"},
+          word))
     return false;
   dtype = word + LINATTN_F32;
   return true;
@@ -379,8 +379,7 @@ bool linattn::runtime::readFunction(JsonPlace at, const Manifest &manifest,
   if (!readArguments(at["arguments"], scope, function))
     return false;
   Scope visible = withoutFacts();
-  if (!readDefinitions(at["define"], visible, function,
-                       function.definitions) ||
+  if (!readDefinitions(at["define"], visible, function, function.definitions) ||
       !readResults(results, visible, function))
     return false;
   for (auto &[name, number] : visible)

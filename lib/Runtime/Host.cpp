@@ -56,9 +56,8 @@ static bool openLibrary(const char *data, int64_t size, HostCode &code,
   char path[64];
   snprintf(path, sizeof(path), "/proc/self/fd/%d", code.file);
   code.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  return code.library ||
-         diag.fail(LINATTN_HOST_ERROR, "cannot load the host code: %s",
-                   dlerror());
+  return code.library || diag.fail(LINATTN_HOST_ERROR,
+                                   "cannot load the host code: %s", dlerror());
 }
 
 /// Compares what the code says about itself with the manifest.

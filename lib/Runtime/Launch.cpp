@@ -152,8 +152,8 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
   int64_t elementBytes = getDtypeBytes(map.dtype);
   for (int dim = 0; dim < map.rank; ++dim) {
     int64_t size, stride;
-    if (!call.evaluate(map.sizes[dim], size, "tensor map of %s: size %d",
-                       name, dim))
+    if (!call.evaluate(map.sizes[dim], size, "tensor map of %s: size %d", name,
+                       dim))
       return false;
     if (size < 1 || size > int64_t(1) << 32)
       return fail("tensor map of %s: expected a size of 1 to 2^32 in dimension "
@@ -204,8 +204,8 @@ bool LaunchPlan::computeParameter(const Parameter &parameter, char *slot) {
     return encodeTensorMap(function.tensorMaps[parameter.tensorMap], slot);
   case ParameterKind::Integer: {
     int64_t value;
-    if (!call.evaluate(parameter.value, value, "kernel %s: an integer parameter",
-                       kernel->name.c_str()))
+    if (!call.evaluate(parameter.value, value,
+                       "kernel %s: an integer parameter", kernel->name.c_str()))
       return false;
     if (value < parameter.minimum || value > parameter.maximum)
       return fail("expected a parameter from %lld to %lld, but got %lld",
@@ -293,10 +293,10 @@ bool LaunchPlan::computeCluster(const Launch &launch, Computed &computed) {
     attribute.value.clusterExtents[i] = static_cast<uint32_t>(extent);
   }
   int64_t limit = kernel->nonPortableCluster ? 16 : 8;
-  return blocks <= limit || fail("expected a cluster of at most %lld blocks, "
-                                 "but got %lld",
-                                 static_cast<long long>(limit),
-                                 static_cast<long long>(blocks));
+  return blocks <= limit ||
+         fail("expected a cluster of at most %lld blocks, "
+              "but got %lld",
+              static_cast<long long>(limit), static_cast<long long>(blocks));
 }
 
 bool LaunchPlan::computeLaunch(const Launch &launch) {
@@ -354,9 +354,9 @@ bool LaunchPlan::launch(cuda::Stream stream) {
   for (int i = 0; i < numLaunches; ++i) {
     Computed &computed = launches[i];
     computed.config.stream = stream;
-    cuda::Result result = code.driver->launch(
-        &computed.config, functions[computed.kernel],
-        parameters + computed.firstParameter, nullptr);
+    cuda::Result result =
+        code.driver->launch(&computed.config, functions[computed.kernel],
+                            parameters + computed.firstParameter, nullptr);
     if (result == cuda::kSuccess)
       continue;
     char what[256];

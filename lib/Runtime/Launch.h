@@ -20,8 +20,8 @@ namespace runtime {
 class LaunchPlan {
 public:
   LaunchPlan(const linattn_entry &entry, const DeviceCode &code, Call &call)
-      : function(call.function),
-        plan(function.plans[code.plans[entry.index]]), code(code),
+      : function(call.function), plan(function.plans[code.plans[entry.index]]),
+        code(code),
         kernels(entry.artifact->manifest.targets[plan.target].kernels),
         call(call) {}
 

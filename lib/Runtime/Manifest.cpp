@@ -137,11 +137,10 @@ static bool readTarget(JsonPlace at, Manifest &manifest) {
     Kernel kernel;
     JsonPlace shared = kernels[i]["max_shared_memory"];
     JsonPlace cluster = kernels[i]["non_portable_cluster"];
-    if (!kernels[i].checkObject({"name", "max_shared_memory",
-                                 "non_portable_cluster", "remarks"}) ||
+    if (!kernels[i].checkObject(
+            {"name", "max_shared_memory", "non_portable_cluster", "remarks"}) ||
         !kernels[i]["name"].readName(kernel.name) ||
-        (shared.exists() &&
-         !shared.read(kernel.maxSharedMemory, 0, 1 << 20)) ||
+        (shared.exists() && !shared.read(kernel.maxSharedMemory, 0, 1 << 20)) ||
         (cluster.exists() && !cluster.read(kernel.nonPortableCluster)))
       return false;
     for (const Kernel &other : target.kernels)
@@ -172,8 +171,8 @@ static bool readTop(JsonPlace top, int64_t blobBytes, Manifest &manifest,
                      LINATTN_ABI_VERSION, static_cast<long long>(version));
   std::string text;
   JsonPlace targets = top["targets"], functions = top["functions"];
-  if (!top.checkObject({"abi_version", "blobs", "functions", "host",
-                        "producer", "source_hash", "targets"}) ||
+  if (!top.checkObject({"abi_version", "blobs", "functions", "host", "producer",
+                        "source_hash", "targets"}) ||
       !top["producer"].read(text) ||
       (top["source_hash"].exists() && !top["source_hash"].read(text)) ||
       !readBlobs(top["blobs"], blobBytes, manifest) ||

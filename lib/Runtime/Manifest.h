@@ -135,10 +135,10 @@ struct Parameter {
   int64_t bytes;
   Address address;
   int64_t tensorMap = -1;
-  Expression value = -1;         // Integer.
+  Expression value = -1;            // Integer.
   int64_t minimum = 0, maximum = 0; // Integer.
-  int64_t bits = 0;              // Bits.
-  int64_t tensor = -1;           // Value.
+  int64_t bits = 0;                 // Bits.
+  int64_t tensor = -1;              // Value.
 };
 
 struct Launch {
@@ -191,8 +191,8 @@ struct Manifest {
 
 /// Reads and checks the JSON text of a manifest whose blobs lie in `blobBytes`
 /// bytes.
-bool parseManifest(std::string_view text, int64_t blobBytes,
-                   Manifest &manifest, Diagnostic &diag);
+bool parseManifest(std::string_view text, int64_t blobBytes, Manifest &manifest,
+                   Diagnostic &diag);
 
 } // namespace runtime
 } // namespace linattn

@@ -88,9 +88,8 @@ bool PlanReader::readTensorMap(JsonPlace at, TensorMap &map) {
                        "kind", "l2_promotion", "sizes", "strides",
                        "swizzle"}) ||
       !readAddress(at["address"], map.address) ||
-      !at["element"].readWord({"f32", "f16", "bf16", "f64", "i8", "i16", "i32",
-                               "i64"},
-                              element) ||
+      !at["element"].readWord(
+          {"f32", "f16", "bf16", "f64", "i8", "i16", "i32", "i64"}, element) ||
       !at["swizzle"].readWord({"none", "32B", "64B", "128B"}, swizzle) ||
       (at["l2_promotion"].exists() &&
        !at["l2_promotion"].readWord({"none", "64B", "128B", "256B"},
@@ -158,9 +157,8 @@ bool PlanReader::readInteger(JsonPlace at, Parameter &parameter) {
 
 bool PlanReader::readParameter(JsonPlace at, Parameter &parameter) {
   int kind;
-  if (!at["kind"].readWord({"address", "tensor_map", "integer", "bits",
-                            "value"},
-                           kind))
+  if (!at["kind"].readWord(
+          {"address", "tensor_map", "integer", "bits", "value"}, kind))
     return false;
   parameter.kind = static_cast<ParameterKind>(kind);
   switch (parameter.kind) {
@@ -221,12 +219,10 @@ bool PlanReader::readLaunch(JsonPlace at, Launch &launch) {
   std::string name;
   if (!at.checkObject({"block", "cluster", "grid", "kernel", "parameters",
                        "programmatic", "shared_memory", "when"}) ||
-      !at["kernel"].readName(name) ||
-      !readOptional(at["when"], launch.when) ||
+      !at["kernel"].readName(name) || !readOptional(at["when"], launch.when) ||
       !readExtents(at["grid"], launch.grid) ||
       !readExtents(at["block"], launch.block) ||
-      (at["cluster"].exists() &&
-       !readExtents(at["cluster"], launch.cluster)) ||
+      (at["cluster"].exists() && !readExtents(at["cluster"], launch.cluster)) ||
       !readOptional(at["shared_memory"], launch.sharedMemory) ||
       (at["programmatic"].exists() &&
        !at["programmatic"].read(launch.programmatic)) ||
@@ -277,12 +273,11 @@ bool PlanReader::readVariant(JsonPlace at, Variant &variant) {
     variant.launches.push_back(std::move(launch));
   }
   if (bytes > kMaxParameterBytes || parameters > kMaxParameters)
-    return launches.fail("expected at most %d parameters in %d bytes, but got "
-                         "%lld in %lld",
-                         static_cast<int>(kMaxParameters),
-                         static_cast<int>(kMaxParameterBytes),
-                         static_cast<long long>(parameters),
-                         static_cast<long long>(bytes));
+    return launches.fail(
+        "expected at most %d parameters in %d bytes, but got "
+        "%lld in %lld",
+        static_cast<int>(kMaxParameters), static_cast<int>(kMaxParameterBytes),
+        static_cast<long long>(parameters), static_cast<long long>(bytes));
   return true;
 }
 

@@ -95,9 +95,8 @@ int32_t linattn_entry_tensor(const linattn_entry *entry, int64_t index,
   info->is_host = rule.isHost;
   info->alignment = rule.alignment;
   for (int dim = 0; dim < rule.rank; ++dim)
-    info->sizes[dim] = rule.sizes[dim].kind == RuleKind::Fixed
-                           ? rule.sizes[dim].value
-                           : -1;
+    info->sizes[dim] =
+        rule.sizes[dim].kind == RuleKind::Fixed ? rule.sizes[dim].value : -1;
   return LINATTN_OK;
 }
 
@@ -117,8 +116,8 @@ int64_t linattn_entry_result_tensor(const linattn_entry *entry,
 //===----------------------------------------------------------------------===//
 
 /// The code of `entry` for the host. Null, with an error, if there is none.
-static const HostCode::LoadedFunction *getHostFunction(
-    const linattn_entry &entry, Diagnostic &diag) {
+static const HostCode::LoadedFunction *
+getHostFunction(const linattn_entry &entry, Diagnostic &diag) {
   const HostCode *code = entry.artifact->host.load(std::memory_order_acquire);
   const char *name = entry.getFunction().name.c_str();
   if (!code) {
@@ -129,7 +128,8 @@ static const HostCode::LoadedFunction *getHostFunction(
   }
   if (code->functions[entry.index].run)
     return &code->functions[entry.index];
-  diag.fail(LINATTN_NO_CODE, "%s: the artifact holds no host code for it", name);
+  diag.fail(LINATTN_NO_CODE, "%s: the artifact holds no host code for it",
+            name);
   return nullptr;
 }
 

@@ -21,7 +21,8 @@ using namespace mlir::linattn;
 namespace cl = llvm::cl;
 namespace json = llvm::json;
 
-static constexpr StringLiteral kOverview = R"(looks into artifacts and builds them
+static constexpr StringLiteral kOverview =
+    R"(looks into artifacts and builds them
 
   linattn-artifact print x.lna             the manifest, indented
   linattn-artifact extract x.lna --blob=0  one blob

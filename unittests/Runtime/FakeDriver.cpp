@@ -11,6 +11,7 @@
 #include "Driver.h"
 
 #include <cstring>
+#include <new>
 
 using namespace linattn::runtime;
 
@@ -19,6 +20,10 @@ static thread_local std::vector<void *> contexts;
 static char primaryContext;
 
 extern "C" FakeState *getFakeState() { return &state; }
+extern "C" void resetFakeState() {
+  state.~FakeState();
+  new (&state) FakeState();
+}
 
 /// Records a call; the result is what it shall return.
 static int record(const char *name) {

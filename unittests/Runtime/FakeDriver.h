@@ -63,5 +63,6 @@ struct FakeState {
 };
 
 extern "C" FakeState *getFakeState();
+extern "C" void resetFakeState();
 
 #endif // LINATTN_UNITTESTS_FAKEDRIVER_H
