@@ -1,0 +1,298 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Artifacts and their functions."""
+
+import ctypes
+import json
+import os
+import threading
+
+from . import library
+from .arrays import ScalarAdapter, find_adapter
+from .library import (DEVICE_HOST, DTYPE_NAMES, DTYPES, WORKSPACE_ALIGNMENT,
+                      Error, LinattnError, Tensor, TensorInfo, check)
+
+_launch = library.runtime.linattn_entry_launch
+_TENSOR_WORDS = ctypes.sizeof(Tensor) // 8
+_MAX_BINDINGS = 256
+
+
+def load(source, device=None):
+    """Loads an artifact from a path or from bytes. With `device`, also loads its
+    code there: a number of a CUDA device, "cuda", "cuda:1" or "cpu"."""
+    artifact = Artifact(source)
+    if device is not None:
+        artifact.prepare(device)
+    return artifact
+
+
+def _get_device(device):
+    """A device as the runtime numbers it."""
+    if isinstance(device, int):
+        return device
+    kind, _, index = str(device).partition(":")
+    if kind in ("cpu", "host"):
+        return DEVICE_HOST
+    if kind == "cuda":
+        return int(index or 0)
+    raise ValueError(f"expected a number, 'cpu' or 'cuda', but got '{device}'")
+
+
+class Artifact:
+    """A loaded artifact. Its functions are attributes and items."""
+
+    def __init__(self, source):
+        runtime = library.runtime
+        handle, error = ctypes.c_void_p(), Error()
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+            code = runtime.linattn_artifact_load_memory(
+                data, len(data), ctypes.byref(handle), ctypes.byref(error))
+        else:
+            code = runtime.linattn_artifact_load(
+                os.fsencode(source), ctypes.byref(handle), ctypes.byref(error))
+        check(code, error)
+        self._handle = handle
+        self._prepared = set()
+        self._functions = {}
+        for index in range(runtime.linattn_artifact_num_entries(handle)):
+            entry = runtime.linattn_artifact_entry(handle, index)
+            function = Function(self, entry)
+            self._functions[function.__name__] = function
+
+    def prepare(self, device):
+        """Loads all code for a device now. Do this before a CUDA graph is
+        captured; a first call does it otherwise."""
+        device = _get_device(device)
+        error = Error()
+        check(library.runtime.linattn_artifact_prepare(
+            self._handle, device, ctypes.byref(error)), error)
+        self._prepared.add(device)
+
+    @property
+    def manifest(self):
+        return json.loads(library.runtime.linattn_artifact_manifest(self._handle))
+
+    @property
+    def functions(self):
+        return dict(self._functions)
+
+    def __getitem__(self, name):
+        return self._functions[name]
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["_functions"][name]
+        except KeyError:
+            raise AttributeError(f"the artifact has no function '{name}'") from None
+
+    def close(self):
+        """Frees the code. The functions must not be called any more."""
+        handle, self._handle = self.__dict__.get("_handle"), None
+        if handle:
+            for function in self._functions.values():
+                function._entry = None
+                function._local = threading.local()
+            library.runtime.linattn_artifact_unload(handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        # The library is gone if the interpreter is ending.
+        if library.runtime is not None and self.__dict__.get("_handle"):
+            self.close()
+
+
+class _Binding:
+    """Calls whose arrays differ in nothing but their data: everything about
+    them that needs to be found out once. Belongs to one thread."""
+
+    __slots__ = ("tensors", "words", "address", "cells", "device", "results",
+                 "workspace_size", "error", "error_address", "like")
+
+    def __init__(self, function, adapters, keys):
+        info = function.tensors
+        self.tensors = (Tensor * max(len(info), 1))()
+        self.words = memoryview(self.tensors).cast("B").cast("Q")
+        self.address = ctypes.addressof(self.tensors)
+        self.error = Error()
+        self.error_address = ctypes.addressof(self.error)
+        self.cells = {}
+        self.like = None
+        self.device = None
+        given = len(keys)
+        for index, (adapter, key) in enumerate(zip(adapters, keys)):
+            name, dtype, is_host = info[index]
+            try:
+                found = adapter.describe(key, dtype)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{function.__name__}: '{name}': {error}") from None
+            self._fill(index, found)
+            if adapter is ScalarAdapter:
+                cell = self.cells[index] = adapter.cell(dtype)
+                self.tensors[index].data = ctypes.addressof(cell)
+            elif is_host and found.device != DEVICE_HOST:
+                raise ValueError(f"{function.__name__}: '{name}': expected a "
+                                 "number or an array on the CPU")
+            elif not is_host:
+                if self.device is None:
+                    self.device, self.like = found.device, index
+                elif self.device != found.device:
+                    raise ValueError(
+                        f"{function.__name__}: '{name}': expected an array on "
+                        f"device {self.device} like the ones before, but got "
+                        f"device {found.device}")
+        if self.device is None:
+            self.device = DEVICE_HOST
+        for index in self.cells:
+            if self.device != DEVICE_HOST and not info[index][2]:
+                raise TypeError(f"{function.__name__}: '{info[index][0]}': "
+                                "expected an array on the device, but got a "
+                                "number")
+        function._prepare(self.device)
+        saved = bytes(self.tensors)
+        size = ctypes.c_int64()
+        check(library.runtime.linattn_entry_query(
+            function._entry, self.device, self.tensors, len(info),
+            ctypes.byref(size), ctypes.byref(self.error)), self.error)
+        self.workspace_size = size.value
+        self.results = [tuple(self.tensors[i].sizes[:self.tensors[i].rank])
+                        for i in range(function.num_arguments, len(info))]
+        if given > function.num_arguments:
+            # The caller's own results, with their strides.
+            ctypes.memmove(self.tensors, saved, len(saved))
+
+    def _fill(self, index, found):
+        tensor = self.tensors[index]
+        tensor.dtype = DTYPES[found.dtype]
+        tensor.rank = len(found.sizes)
+        for dim, (size, stride) in enumerate(zip(found.sizes, found.strides)):
+            tensor.sizes[dim] = size
+            tensor.strides[dim] = stride
+
+
+class Function:
+    """A function of an artifact. Calling it launches it on the current stream
+    of the arrays' library and returns its results."""
+
+    def __init__(self, artifact, entry):
+        runtime = library.runtime
+        self._artifact = artifact
+        self._entry = entry
+        self._local = threading.local()
+        self.__name__ = runtime.linattn_entry_name(entry).decode()
+        self.tensors = []  # (name, dtype, whether a scalar by value)
+        self.num_arguments = 0
+        for index in range(runtime.linattn_entry_num_tensors(entry)):
+            info = TensorInfo()
+            runtime.linattn_entry_tensor(entry, index, ctypes.byref(info))
+            self.tensors.append((info.name.decode(), DTYPE_NAMES[info.dtype],
+                                 bool(info.is_host)))
+            self.num_arguments += not info.is_result
+        # The tensor of a call that receives each result.
+        self._receivers = [
+            runtime.linattn_entry_result_tensor(entry, result)
+            for result in range(runtime.linattn_entry_num_results(entry))]
+
+    def __repr__(self):
+        names = ", ".join(f"{name}: {dtype}" for name, dtype, _ in
+                          self.tensors[:self.num_arguments])
+        return f"<linattn function {self.__name__}({names})>"
+
+    def _prepare(self, device):
+        if device not in self._artifact._prepared:
+            self._artifact.prepare(device)
+
+    def _bind(self, arrays):
+        """The binding for these arrays, and their adapters."""
+        adapters = [find_adapter(type(array)) for array in arrays]
+        keys = tuple([adapter.key(array)
+                      for adapter, array in zip(adapters, arrays)])
+        try:
+            bindings = self._local.bindings
+        except AttributeError:
+            bindings = self._local.bindings = {}
+        binding = bindings.get(keys)
+        if binding is None:
+            if self._entry is None:
+                raise ValueError("the artifact is closed")
+            if len(bindings) >= _MAX_BINDINGS:
+                bindings.clear()
+            binding = bindings[keys] = _Binding(self, adapters, keys)
+        return binding, adapters
+
+    def workspace_size(self, *args):
+        """The bytes of workspace that a call with these arguments needs."""
+        self._check_count(args)
+        return self._bind(args)[0].workspace_size
+
+    def _check_count(self, args):
+        if len(args) != self.num_arguments:
+            names = ", ".join(name for name, _, _ in
+                              self.tensors[:self.num_arguments])
+            raise TypeError(f"{self.__name__}: expected {self.num_arguments} "
+                            f"arguments ({names}), but got {len(args)}")
+
+    def __call__(self, *args, out=None, workspace=None, stream=None):
+        """Launches. `out` is an array or a list of arrays for those results that
+        are not written to arguments; `workspace` an array of bytes; `stream` a
+        CUstream as a number. What is not given is made and found out: new
+        arrays come from the allocator of the arguments' library."""
+        if len(args) != self.num_arguments:
+            self._check_count(args)
+        if out is not None:
+            args += tuple(out) if isinstance(out, (list, tuple)) else (out,)
+            if len(args) != len(self.tensors):
+                raise TypeError(
+                    f"{self.__name__}: expected "
+                    f"{len(self.tensors) - self.num_arguments} arrays in 'out', "
+                    f"but got {len(args) - self.num_arguments}")
+        binding, adapters = self._bind(args)
+        words = binding.words
+        like = binding.like
+        if out is None and binding.results:
+            if like is None:
+                raise TypeError(f"{self.__name__}: pass out=: there is no array "
+                                "to make the results like")
+            adapter, model = adapters[like], args[like]
+            made = []
+            for sizes, (_, dtype, _) in zip(binding.results,
+                                            self.tensors[self.num_arguments:]):
+                made.append(adapter.empty(model, sizes, dtype))
+                adapters.append(adapter)
+            args += tuple(made)
+        at = 0
+        for adapter, array in zip(adapters, args):
+            if adapter is ScalarAdapter:
+                binding.cells[at // _TENSOR_WORDS].value = array
+            else:
+                words[at] = adapter.address(array)
+            at += _TENSOR_WORDS
+        size, space = binding.workspace_size, 0
+        if workspace is not None:
+            space = find_adapter(type(workspace)).address(workspace)
+            size = workspace.nbytes
+        elif size:
+            workspace, space = adapters[like].workspace(args[like], size)
+            space += -space % WORKSPACE_ALIGNMENT
+        if stream is None:
+            stream = 0
+            if binding.device != DEVICE_HOST:
+                stream = adapters[like].stream(binding.device)
+        code = _launch(self._entry, binding.device, binding.address,
+                       len(self.tensors), space, size, stream,
+                       binding.error_address)
+        if code:
+            check(code, binding.error)
+        receivers = self._receivers
+        if len(receivers) == 1:
+            return args[receivers[0]]
+        return tuple([args[receiver] for receiver in receivers]) or None
+
+
+__all__ = ["Artifact", "Function", "LinattnError", "load"]

@@ -1,0 +1,92 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The C API of include/linattn-c/Runtime.h, by ctypes."""
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_void_p
+
+MAX_RANK = 8
+DEVICE_HOST = -1
+WORKSPACE_ALIGNMENT = 256
+
+# linattn_dtype.
+DTYPES = {"f32": 1, "f16": 2, "bf16": 3, "f64": 4, "bool": 5, "i8": 6, "i16": 7,
+          "i32": 8, "i64": 9}
+DTYPE_NAMES = {code: name for name, code in DTYPES.items()}
+
+
+class Tensor(Structure):
+    _fields_ = [("data", c_void_p), ("dtype", c_int32), ("rank", c_int32),
+                ("sizes", c_int64 * MAX_RANK), ("strides", c_int64 * MAX_RANK)]
+
+
+class Error(Structure):
+    _fields_ = [("code", c_int32), ("message", c_char * 508)]
+
+
+class TensorInfo(Structure):
+    _fields_ = [("name", c_char_p), ("dtype", c_int32), ("rank", c_int32),
+                ("is_result", c_int32), ("is_host", c_int32),
+                ("alignment", c_int64), ("sizes", c_int64 * MAX_RANK)]
+
+
+class LinattnError(RuntimeError):
+    """What the runtime refuses. `code` is a linattn_code or
+    linattn_runtime_code."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def _open():
+    name = "liblinattn_runtime.so"
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    path = os.environ.get("LINATTN_RUNTIME")
+    if not path:
+        path = beside if os.path.exists(beside) else name
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(
+            f"linattn found no runtime: {error}; set LINATTN_RUNTIME to the path "
+            f"of {name}") from None
+
+
+def _declare(library):
+    handle = c_void_p
+    signatures = {
+        "artifact_load": (c_int32, c_char_p, POINTER(handle), POINTER(Error)),
+        "artifact_load_memory": (c_int32, c_char_p, c_int64, POINTER(handle),
+                                 POINTER(Error)),
+        "artifact_unload": (None, handle),
+        "artifact_prepare": (c_int32, handle, c_int32, POINTER(Error)),
+        "artifact_manifest": (c_char_p, handle),
+        "artifact_num_entries": (c_int64, handle),
+        "artifact_entry": (handle, handle, c_int64),
+        "entry_name": (c_char_p, handle),
+        "entry_num_tensors": (c_int64, handle),
+        "entry_tensor": (c_int32, handle, c_int64, POINTER(TensorInfo)),
+        "entry_num_results": (c_int64, handle),
+        "entry_result_tensor": (c_int64, handle, c_int64),
+        "entry_query": (c_int32, handle, c_int32, POINTER(Tensor), c_int64,
+                        POINTER(c_int64), POINTER(Error)),
+        # Addresses as numbers: cheaper to pass in every call.
+        "entry_launch": (c_int32, handle, c_int32, c_void_p, c_int64, c_void_p,
+                         c_int64, c_void_p, c_void_p),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(library, "linattn_" + name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+runtime = _declare(_open())
+
+
+def check(code, error):
+    if code:
+        raise LinattnError(code, error.message.decode(errors="replace"))
