@@ -8,6 +8,7 @@
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
 #include "linattn/Driver/Compiler.h"
+#include "linattn/Driver/HostArtifact.h"
 #include "linattn/InitAll.h"
 
 #include "mlir/IR/AsmState.h"
@@ -46,13 +47,24 @@ include/linattn-c/Program.h describe.
 
 Examples:
   linattn-compile mixer.mlir -o mixer.so
+  linattn-compile mixer.mlir -o mixer.lna
   linattn-compile mixer.mlir --emit=normal-form
   linattn-compile mixer.mlir --print-schedule --chunk=128 -o mixer.o
   linattn-compile mixer.mlir --mcpu=x86-64-v3 -o mixer.s
 )";
 
 namespace {
-enum class Emit { Auto, Blocked, NormalForm, LLVM, LLVMIR, Asm, Obj, So };
+enum class Emit {
+  Auto,
+  Blocked,
+  NormalForm,
+  LLVM,
+  LLVMIR,
+  Asm,
+  Obj,
+  So,
+  Artifact
+};
 } // namespace
 
 static cl::OptionCategory category("linattn-compile options");
@@ -73,7 +85,9 @@ static cl::opt<Emit> emitKind(
                clEnumValN(Emit::LLVMIR, "llvmir", "optimised LLVM IR (.ll)"),
                clEnumValN(Emit::Asm, "asm", "assembly (.s)"),
                clEnumValN(Emit::Obj, "obj", "an object file (.o)"),
-               clEnumValN(Emit::So, "so", "a shared library (.so)")));
+               clEnumValN(Emit::So, "so", "a shared library (.so)"),
+               clEnumValN(Emit::Artifact, "artifact",
+                          "an artifact for the runtime (.lna)")));
 static cl::opt<std::string> target("target",
                                    cl::desc("What to make code for: host"),
                                    cl::init("host"), cl::cat(category));
@@ -134,11 +148,13 @@ static FailureOr<Emit> getEmitKind() {
     return Emit::Obj;
   if (extension == ".so")
     return Emit::So;
+  if (extension == ".lna")
+    return Emit::Artifact;
   if (outputPath.empty())
     return reportError("expected -o or --emit, to say what to write");
   return reportError("cannot tell from '" + outputPath +
-                     "' what to write: expected .mlir, .ll, .s, .o or .so, "
-                     "or --emit");
+                     "' what to write: expected .mlir, .ll, .s, .o, .so "
+                     "or .lna, or --emit");
 }
 
 static LogicalResult writeOutput(
@@ -188,6 +204,25 @@ static LogicalResult printSchedules(ModuleOp module,
   return success();
 }
 
+/// Links the object file in `object` into the shared library at `path`.
+static LogicalResult link(StringRef object, StringRef path) {
+  int descriptor;
+  SmallString<128> objectPath;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
+          "linattn", "o", descriptor, objectPath))
+    return reportError("cannot write a temporary file: " + error.message());
+  llvm::FileRemover remover(objectPath);
+  {
+    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+    os << object;
+  }
+  if (llvm::Error error = linkSharedLibrary(objectPath, path)) {
+    llvm::sys::fs::remove(path);
+    return reportError(std::move(error));
+  }
+  return success();
+}
+
 /// Links the object file in `object` into a shared library.
 static LogicalResult writeSharedLibrary(StringRef object) {
   if (outputPath.empty() || outputPath == "-")
@@ -198,20 +233,42 @@ static LogicalResult writeSharedLibrary(StringRef object) {
           outputPath, descriptor, llvm::sys::fs::CD_OpenAlways))
     return reportError("cannot write '" + outputPath + "': " + error.message());
   llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
+  return link(object, outputPath);
+}
+
+/// Compiles `module` into an artifact that holds code for the host.
+static LogicalResult writeArtifact(ModuleOp module,
+                                   const CompileOptions &options,
+                                   llvm::TargetMachine &targetMachine) {
+  if (outputPath.empty())
+    return reportError("expected -o with the name of the artifact");
+  FailureOr<llvm::json::Object> manifest = describeHostProgram(module);
+  if (failed(manifest))
+    return failure();
+  std::unique_ptr<llvm::MemoryBuffer> object =
+      compileToObject(module, options, targetMachine);
+  if (!object)
+    return failure();
   SmallString<128> path;
   if (std::error_code error =
-          llvm::sys::fs::createTemporaryFile("linattn", "o", descriptor, path))
+          llvm::sys::fs::createTemporaryFile("linattn", "so", path))
     return reportError("cannot write a temporary file: " + error.message());
   llvm::FileRemover remover(path);
-  {
-    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
-    os << object;
-  }
-  if (llvm::Error error = linkSharedLibrary(path, outputPath)) {
-    llvm::sys::fs::remove(outputPath);
-    return reportError(std::move(error));
-  }
-  return success();
+  if (failed(link(object->getBuffer(), path)))
+    return failure();
+  auto library = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                             /*RequiresNullTerminator=*/false);
+  if (!library)
+    return reportError("cannot read a temporary file: " +
+                       library.getError().message());
+  llvm::Expected<std::string> artifact = makeHostArtifact(
+      std::move(*manifest), (*library)->getBuffer(), targetMachine);
+  if (!artifact)
+    return reportError(artifact.takeError());
+  return writeOutput([&](llvm::raw_pwrite_stream &os) {
+    os << *artifact;
+    return success();
+  });
 }
 
 static LogicalResult run(ModuleOp module, const CompileOptions &options,
@@ -244,6 +301,8 @@ static LogicalResult run(ModuleOp module, const CompileOptions &options,
       return failure();
     return writeSharedLibrary(object->getBuffer());
   }
+  if (*kind == Emit::Artifact)
+    return writeArtifact(module, options, targetMachine);
   if (*kind == Emit::Obj && outputPath.empty())
     return reportError("expected -o with the name of the object file");
 
