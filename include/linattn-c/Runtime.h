@@ -136,6 +136,20 @@ int32_t linattn_entry_launch(const linattn_entry *entry, int32_t device,
                              void *workspace, int64_t workspace_size,
                              void *stream, linattn_error *error);
 
+/// The arguments of linattn_entry_launch in memory: callers to whom each
+/// argument of a foreign function costs, like Python, keep this between calls.
+typedef struct linattn_call {
+  const linattn_entry *entry;
+  const linattn_tensor *tensors;
+  int64_t num_tensors;
+  void *workspace;
+  int64_t workspace_size;
+  void *stream;
+  linattn_error *error;
+  int32_t device;
+} linattn_call;
+int32_t linattn_call_launch(const linattn_call *call);
+
 #ifdef __cplusplus
 }
 #endif

@@ -275,3 +275,9 @@ int32_t linattn_entry_launch(const linattn_entry *entry, int32_t device,
                  static_cast<cuda::Stream>(stream), diag);
   return diag.getCode();
 }
+
+int32_t linattn_call_launch(const linattn_call *call) {
+  return linattn_entry_launch(call->entry, call->device, call->tensors,
+                              call->num_tensors, call->workspace,
+                              call->workspace_size, call->stream, call->error);
+}

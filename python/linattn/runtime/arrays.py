@@ -4,13 +4,15 @@
 """What the binding must know of the libraries whose arrays it is given.
 
 An adapter says, of an array: a hashable `key` that all arrays have in common
-that a call may treat alike, what `describe` makes of such a key, and the
-`address` of the data. It also makes new arrays beside a given one."""
+that a call may treat alike, and what `describe` makes of such a key. The
+functions that calls use often come from `address_of`, which gets the address of
+the data, `maker`, which makes new arrays beside a given one, and `stream_of`,
+which gets the current stream."""
 
 import ctypes
 import sys
 
-from .library import DEVICE_HOST, DTYPE_NAMES, MAX_RANK, WORKSPACE_ALIGNMENT
+from .library import DEVICE_HOST, MAX_RANK
 
 
 class Description:
@@ -52,24 +54,17 @@ class TorchAdapter:
         return Description(cls.names[name], shape, strides, number)
 
     @staticmethod
-    def address(tensor):
-        return tensor.data_ptr()
+    def address_of(kind):
+        return kind.data_ptr
 
     @classmethod
-    def empty(cls, like, sizes, dtype):
-        return like.new_empty(sizes, dtype=getattr(sys.modules["torch"],
-                                                   cls.dtypes[dtype]))
-
-    @classmethod
-    def workspace(cls, like, size):
-        # CUDA memory is aligned to 512 bytes, CPU memory to 64.
-        tensor = like.new_empty(size + WORKSPACE_ALIGNMENT,
-                                dtype=sys.modules["torch"].uint8)
-        return tensor, tensor.data_ptr()
+    def maker(cls, kind, dtype):
+        dtype = getattr(sys.modules["torch"], cls.dtypes.get(dtype, dtype))
+        return lambda like, sizes: like.new_empty(sizes, dtype=dtype)
 
     @staticmethod
-    def stream(device):
-        return sys.modules["torch"]._C._cuda_getCurrentRawStream(device)
+    def stream_of(kind):
+        return sys.modules["torch"]._C._cuda_getCurrentRawStream
 
 
 class NumpyAdapter:
@@ -102,26 +97,22 @@ class NumpyAdapter:
                            DEVICE_HOST)
 
     @staticmethod
-    def address(array):
-        return array.__array_interface__["data"][0]
+    def address_of(kind):
+        return lambda array: array.__array_interface__["data"][0]
 
     @classmethod
-    def empty(cls, like, sizes, dtype):
-        numpy = sys.modules["numpy"]
-        if dtype == "bf16":
+    def maker(cls, kind, dtype):
+        empty = sys.modules["numpy"].empty
+        dtype = cls.dtypes.get(dtype, dtype)
+        if dtype == "bfloat16":
             # Without ml_dtypes, the bits.
             extra = sys.modules.get("ml_dtypes")
-            return numpy.empty(sizes, extra.bfloat16 if extra else "uint16")
-        return numpy.empty(sizes, cls.dtypes[dtype])
-
-    @classmethod
-    def workspace(cls, like, size):
-        array = sys.modules["numpy"].empty(size + WORKSPACE_ALIGNMENT, "uint8")
-        return array, cls.address(array)
+            dtype = extra.bfloat16 if extra else "uint16"
+        return lambda like, sizes: empty(sizes, dtype)
 
     @staticmethod
-    def stream(device):
-        return 0
+    def stream_of(kind):
+        return lambda device: 0
 
 
 class DLTensor(ctypes.Structure):
@@ -184,32 +175,28 @@ class DLPackAdapter:
                            number if device == 2 else DEVICE_HOST)
 
     @classmethod
-    def address(cls, array):
-        capsule, view = cls.view(array)
-        return (view.data or 0) + view.byte_offset
-
-    @staticmethod
-    def module(like):
-        name = type(like).__module__.partition(".")[0]
-        module = sys.modules.get(name)
-        if not hasattr(module, "empty"):
-            raise TypeError(f"cannot make arrays like {type(like).__name__}: "
-                            "pass out= and workspace=")
-        return module
+    def address_of(cls, kind):
+        def address(array):
+            capsule, view = cls.view(array)
+            return (view.data or 0) + view.byte_offset
+        return address
 
     @classmethod
-    def empty(cls, like, sizes, dtype):
-        return cls.module(like).empty(sizes, dtype=NumpyAdapter.dtypes[dtype])
-
-    @classmethod
-    def workspace(cls, like, size):
-        array = cls.module(like).empty(size + WORKSPACE_ALIGNMENT, dtype="uint8")
-        return array, cls.address(array)
+    def maker(cls, kind, dtype):
+        module = sys.modules.get(kind.__module__.partition(".")[0])
+        empty = getattr(module, "empty", None)
+        if empty is None:
+            raise TypeError(f"cannot make arrays like {kind.__name__}: pass out= "
+                            "and workspace=")
+        dtype = NumpyAdapter.dtypes.get(dtype, dtype)
+        return lambda like, sizes: empty(sizes, dtype=dtype)
 
     @staticmethod
-    def stream(device):
+    def stream_of(kind):
         cupy = sys.modules.get("cupy")
-        return cupy.cuda.get_current_stream().ptr if cupy else 0
+        if not cupy:
+            return lambda device: 0
+        return lambda device: cupy.cuda.get_current_stream().ptr
 
 
 class ScalarAdapter:
@@ -235,12 +222,13 @@ class ScalarAdapter:
         return cls.pack[dtype]()
 
 
-_adapters = {int: ScalarAdapter, float: ScalarAdapter, bool: ScalarAdapter}
+# By type of array; grows as types are seen.
+adapters = {int: ScalarAdapter, float: ScalarAdapter, bool: ScalarAdapter}
 
 
 def find_adapter(kind):
     """The adapter for arrays of a type."""
-    adapter = _adapters.get(kind)
+    adapter = adapters.get(kind)
     if adapter:
         return adapter
     names = {(base.__module__.partition(".")[0], base.__name__)
@@ -254,8 +242,6 @@ def find_adapter(kind):
     else:
         raise TypeError(f"expected a tensor, an array or a number, but got "
                         f"{kind.__name__}")
-    _adapters[kind] = adapter
+    adapters[kind] = adapter
     return adapter
 
-
-__all__ = ["find_adapter", "Description", "ScalarAdapter", "DTYPE_NAMES"]

@@ -9,12 +9,16 @@ import os
 import threading
 
 from . import library
-from .arrays import ScalarAdapter, find_adapter
-from .library import (DEVICE_HOST, DTYPE_NAMES, DTYPES, WORKSPACE_ALIGNMENT,
-                      Error, LinattnError, Tensor, TensorInfo, check)
+from .arrays import ScalarAdapter, TorchAdapter, find_adapter
+from .arrays import adapters as _known_adapters
+from .library import (DEVICE_HOST, DTYPE_NAMES, DTYPES, WORKSPACE_ALIGNMENT, Call,
+                      Error, Tensor, TensorInfo, check)
 
-_launch = library.runtime.linattn_entry_launch
+_launch = library.runtime.linattn_call_launch
 _TENSOR_WORDS = ctypes.sizeof(Tensor) // 8
+_WORKSPACE, _WORKSPACE_SIZE, _STREAM = (
+    getattr(Call, name).offset // 8
+    for name in ("workspace", "workspace_size", "stream"))
 _MAX_BINDINGS = 256
 
 
@@ -112,21 +116,19 @@ class _Binding:
     """Calls whose arrays differ in nothing but their data: everything about
     them that needs to be found out once. Belongs to one thread."""
 
-    __slots__ = ("tensors", "words", "address", "cells", "device", "results",
-                 "workspace_size", "error", "error_address", "like")
+    __slots__ = ("tensors", "words", "call", "call_words", "call_address",
+                 "pointers", "scalars", "device", "makers", "make_workspace",
+                 "workspace_size", "error", "like", "get_stream")
 
-    def __init__(self, function, adapters, keys):
+    def __init__(self, function, arrays, adapters, keys):
         info = function.tensors
         self.tensors = (Tensor * max(len(info), 1))()
         self.words = memoryview(self.tensors).cast("B").cast("Q")
-        self.address = ctypes.addressof(self.tensors)
         self.error = Error()
-        self.error_address = ctypes.addressof(self.error)
-        self.cells = {}
-        self.like = None
-        self.device = None
-        given = len(keys)
-        for index, (adapter, key) in enumerate(zip(adapters, keys)):
+        self.pointers = []  # (number, word, how to get the address)
+        self.scalars = []  # (number, where the value goes)
+        self.like = self.device = None
+        for index, (array, adapter, key) in enumerate(zip(arrays, adapters, keys)):
             name, dtype, is_host = info[index]
             try:
                 found = adapter.describe(key, dtype)
@@ -134,38 +136,74 @@ class _Binding:
                 raise type(error)(f"{function.__name__}: '{name}': {error}") from None
             self._fill(index, found)
             if adapter is ScalarAdapter:
-                cell = self.cells[index] = adapter.cell(dtype)
+                cell = adapter.cell(dtype)
                 self.tensors[index].data = ctypes.addressof(cell)
-            elif is_host and found.device != DEVICE_HOST:
+                self.scalars.append((index, cell))
+                continue
+            self.pointers.append((index, index * _TENSOR_WORDS,
+                                  adapter.address_of(type(array))))
+            if is_host and found.device != DEVICE_HOST:
                 raise ValueError(f"{function.__name__}: '{name}': expected a "
                                  "number or an array on the CPU")
-            elif not is_host:
-                if self.device is None:
-                    self.device, self.like = found.device, index
-                elif self.device != found.device:
-                    raise ValueError(
-                        f"{function.__name__}: '{name}': expected an array on "
-                        f"device {self.device} like the ones before, but got "
-                        f"device {found.device}")
+            if is_host:
+                continue
+            if self.device is None:
+                self.device, self.like = found.device, index
+            elif self.device != found.device:
+                raise ValueError(
+                    f"{function.__name__}: '{name}': expected an array on device "
+                    f"{self.device} like the ones before, but got device "
+                    f"{found.device}")
         if self.device is None:
             self.device = DEVICE_HOST
-        for index in self.cells:
+        for index, _ in self.scalars:
             if self.device != DEVICE_HOST and not info[index][2]:
                 raise TypeError(f"{function.__name__}: '{info[index][0]}': "
                                 "expected an array on the device, but got a "
                                 "number")
         function._prepare(self.device)
+        self._query(function, arrays, adapters)
+        self.get_stream = None
+        if self.device != DEVICE_HOST:
+            self.get_stream = adapters[self.like].stream_of(type(arrays[self.like]))
+        self.call = Call(function._entry, ctypes.addressof(self.tensors), len(info),
+                         0, 0, 0, ctypes.addressof(self.error), self.device)
+        self.call_words = memoryview(self.call).cast("B").cast("Q")
+        self.call_address = ctypes.addressof(self.call)
+
+    def _query(self, function, arrays, adapters):
+        """Asks for the sizes of what the caller does not give."""
+        # The caller's own results have strides of their own.
         saved = bytes(self.tensors)
         size = ctypes.c_int64()
         check(library.runtime.linattn_entry_query(
-            function._entry, self.device, self.tensors, len(info),
+            function._entry, self.device, self.tensors, len(function.tensors),
             ctypes.byref(size), ctypes.byref(self.error)), self.error)
         self.workspace_size = size.value
-        self.results = [tuple(self.tensors[i].sizes[:self.tensors[i].rank])
-                        for i in range(function.num_arguments, len(info))]
-        if given > function.num_arguments:
-            # The caller's own results, with their strides.
+        self.makers, self.make_workspace = [], None
+        missing = range(len(arrays), len(function.tensors))
+        if not missing:
             ctypes.memmove(self.tensors, saved, len(saved))
+        if not missing and not self.workspace_size:
+            return
+        if self.like is None:
+            raise TypeError(f"{function.__name__}: pass out= and workspace=: there "
+                            "is no array to make them like")
+        adapter, kind = adapters[self.like], type(arrays[self.like])
+        address_of = adapter.address_of(kind)
+        for index in missing:
+            sizes = tuple(self.tensors[index].sizes[:self.tensors[index].rank])
+            self.makers.append((adapter.maker(kind, function.tensors[index][1]),
+                                sizes))
+            self.pointers.append((index, index * _TENSOR_WORDS, address_of))
+        if self.workspace_size:
+            try:
+                make = adapter.maker(kind, "uint8")
+            except TypeError:
+                return  # An error only if the caller gives none.
+            self.make_workspace = lambda like: (
+                lambda array: (array, address_of(array)))(
+                    make(like, self.workspace_size + WORKSPACE_ALIGNMENT))
 
     def _fill(self, index, found):
         tensor = self.tensors[index]
@@ -209,27 +247,39 @@ class Function:
             self._artifact.prepare(device)
 
     def _bind(self, arrays):
-        """The binding for these arrays, and their adapters."""
-        adapters = [find_adapter(type(array)) for array in arrays]
-        keys = tuple([adapter.key(array)
-                      for adapter, array in zip(adapters, arrays)])
+        """The binding for these arrays."""
+        key = []
+        for array in arrays:
+            kind = type(array)
+            adapter = _known_adapters.get(kind) or find_adapter(kind)
+            # Written out for torch: this is most of what a call costs.
+            if adapter is TorchAdapter:
+                key += array.shape, array.stride(), array.dtype, array.device
+            else:
+                key += adapter, adapter.key(array)
+        key = tuple(key)
         try:
-            bindings = self._local.bindings
+            return self._local.bindings[key]
         except AttributeError:
-            bindings = self._local.bindings = {}
-        binding = bindings.get(keys)
-        if binding is None:
-            if self._entry is None:
-                raise ValueError("the artifact is closed")
-            if len(bindings) >= _MAX_BINDINGS:
-                bindings.clear()
-            binding = bindings[keys] = _Binding(self, adapters, keys)
-        return binding, adapters
+            self._local.bindings = {}
+        except KeyError:
+            pass
+        if self._entry is None:
+            raise ValueError("the artifact is closed")
+        bindings = self._local.bindings
+        if len(bindings) >= _MAX_BINDINGS:
+            bindings.clear()
+        adapters = [find_adapter(type(array)) for array in arrays]
+        binding = _Binding(self, arrays, adapters,
+                           [adapter.key(array)
+                            for adapter, array in zip(adapters, arrays)])
+        bindings[key] = binding
+        return binding
 
     def workspace_size(self, *args):
         """The bytes of workspace that a call with these arguments needs."""
         self._check_count(args)
-        return self._bind(args)[0].workspace_size
+        return self._bind(args).workspace_size
 
     def _check_count(self, args):
         if len(args) != self.num_arguments:
@@ -252,41 +302,32 @@ class Function:
                     f"{self.__name__}: expected "
                     f"{len(self.tensors) - self.num_arguments} arrays in 'out', "
                     f"but got {len(args) - self.num_arguments}")
-        binding, adapters = self._bind(args)
+        binding = self._bind(args)
+        if binding.makers:
+            like = args[binding.like]
+            args += tuple([make(like, sizes) for make, sizes in binding.makers])
         words = binding.words
-        like = binding.like
-        if out is None and binding.results:
-            if like is None:
-                raise TypeError(f"{self.__name__}: pass out=: there is no array "
-                                "to make the results like")
-            adapter, model = adapters[like], args[like]
-            made = []
-            for sizes, (_, dtype, _) in zip(binding.results,
-                                            self.tensors[self.num_arguments:]):
-                made.append(adapter.empty(model, sizes, dtype))
-                adapters.append(adapter)
-            args += tuple(made)
-        at = 0
-        for adapter, array in zip(adapters, args):
-            if adapter is ScalarAdapter:
-                binding.cells[at // _TENSOR_WORDS].value = array
-            else:
-                words[at] = adapter.address(array)
-            at += _TENSOR_WORDS
-        size, space = binding.workspace_size, 0
+        for index, word, address_of in binding.pointers:
+            words[word] = address_of(args[index])
+        for index, cell in binding.scalars:
+            cell.value = args[index]
+        call = binding.call_words
         if workspace is not None:
-            space = find_adapter(type(workspace)).address(workspace)
-            size = workspace.nbytes
-        elif size:
-            workspace, space = adapters[like].workspace(args[like], size)
-            space += -space % WORKSPACE_ALIGNMENT
-        if stream is None:
-            stream = 0
-            if binding.device != DEVICE_HOST:
-                stream = adapters[like].stream(binding.device)
-        code = _launch(self._entry, binding.device, binding.address,
-                       len(self.tensors), space, size, stream,
-                       binding.error_address)
+            kind = type(workspace)
+            call[_WORKSPACE] = find_adapter(kind).address_of(kind)(workspace)
+            call[_WORKSPACE_SIZE] = workspace.nbytes
+        elif binding.workspace_size:
+            if binding.make_workspace is None:
+                raise TypeError(f"{self.__name__}: pass workspace=: there is no way "
+                                "to make one")
+            workspace, address = binding.make_workspace(args[binding.like])
+            call[_WORKSPACE] = address + -address % WORKSPACE_ALIGNMENT
+            call[_WORKSPACE_SIZE] = binding.workspace_size
+        if stream is not None:
+            call[_STREAM] = stream
+        elif binding.get_stream:
+            call[_STREAM] = binding.get_stream(binding.device)
+        code = _launch(binding.call_address)
         if code:
             check(code, binding.error)
         receivers = self._receivers
@@ -294,5 +335,3 @@ class Function:
             return args[receivers[0]]
         return tuple([args[receiver] for receiver in receivers]) or None
 
-
-__all__ = ["Artifact", "Function", "LinattnError", "load"]

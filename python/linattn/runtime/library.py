@@ -32,6 +32,13 @@ class TensorInfo(Structure):
                 ("alignment", c_int64), ("sizes", c_int64 * MAX_RANK)]
 
 
+class Call(Structure):
+    _fields_ = [("entry", c_void_p), ("tensors", c_void_p),
+                ("num_tensors", c_int64), ("workspace", c_void_p),
+                ("workspace_size", c_int64), ("stream", c_void_p),
+                ("error", c_void_p), ("device", c_int32)]
+
+
 class LinattnError(RuntimeError):
     """What the runtime refuses. `code` is a linattn_code or
     linattn_runtime_code."""
@@ -73,9 +80,8 @@ def _declare(library):
         "entry_result_tensor": (c_int64, handle, c_int64),
         "entry_query": (c_int32, handle, c_int32, POINTER(Tensor), c_int64,
                         POINTER(c_int64), POINTER(Error)),
-        # Addresses as numbers: cheaper to pass in every call.
-        "entry_launch": (c_int32, handle, c_int32, c_void_p, c_int64, c_void_p,
-                         c_int64, c_void_p, c_void_p),
+        # An address as a number: cheaper to pass in every call.
+        "call_launch": (c_int32, c_void_p),
     }
     for name, (result, *arguments) in signatures.items():
         function = getattr(library, "linattn_" + name)
