@@ -11,6 +11,8 @@ packages=(
   zlib1g-dev libzstd-dev libedit-dev libcurl4-openssl-dev
   # The build and the tests.
   cmake ninja-build ccache libgtest-dev python3 python3-venv
+  # The runtime.
+  rapidjson-dev
   # scripts/lint.sh
   clang-format-22 git
 )

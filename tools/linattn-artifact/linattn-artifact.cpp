@@ -147,29 +147,30 @@ static llvm::Error pack(StringRef file) {
 }
 
 static llvm::Error run() {
+  llvm::Error (*act)(StringRef) = action == "print"     ? print
+                                  : action == "extract" ? extract
+                                  : action == "pack"    ? pack
+                                                        : nullptr;
+  if (!act)
+    return llvm::createStringError(
+        "expected print, extract or pack, but got '" + action + "'");
   auto file = readFile(inputPath);
   if (!file)
     return file.takeError();
-  StringRef content = (*file)->getBuffer();
-  if (action == "print")
-    return print(content);
-  if (action == "extract")
-    return extract(content);
-  if (action == "pack")
-    return pack(content);
-  return llvm::createStringError("expected print, extract or pack, but got '" +
-                                 action + "'");
+  if (llvm::Error error = act((*file)->getBuffer()))
+    return llvm::createStringError("'" + inputPath +
+                                   "': " + llvm::toString(std::move(error)));
+  return llvm::Error::success();
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
-  if (llvm::Error error = run()) {
-    llvm::WithColor::error(llvm::errs(), "linattn-artifact")
-        << "'" << inputPath << "': " << llvm::toString(std::move(error))
-        << "\n";
-    return 1;
-  }
-  return 0;
+  llvm::Error error = run();
+  if (!error)
+    return 0;
+  llvm::WithColor::error(llvm::errs(), "linattn-artifact")
+      << llvm::toString(std::move(error)) << "\n";
+  return 1;
 }

@@ -48,9 +48,8 @@ int32_t saxpy_query(linattn_tensor *args, int64_t num_args,
 const struct {
   int64_t head[3];
   linattn_parameter parameters[2];
-} twice_signature = {
-    {LINATTN_ABI_VERSION, 1, 1},
-    {{LINATTN_F32, 1, -1, {-1}}, {LINATTN_F32, 1, -1, {-1}}}};
+} twice_signature = {{LINATTN_ABI_VERSION, 1, 1},
+                     {{LINATTN_F32, 1, -1, {-1}}, {LINATTN_F32, 1, -1, {-1}}}};
 
 int32_t twice(const linattn_tensor *args, int64_t num_args, void *workspace,
               int64_t workspace_size, linattn_status *status) {
