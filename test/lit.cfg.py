@@ -40,6 +40,7 @@ config.substitutions.append(("%host_cc", config.host_cc))
 # say which tool they miss.
 tools = [
     "linattn-opt",
+    "linattn-artifact",
     "linattn-compile",
     "linattn-run",
     "linattn-reduce",
@@ -51,7 +52,7 @@ llvm_config.add_tool_substitutions(
     [config.linattn_tools_dir],
 )
 llvm_config.add_tool_substitutions(
-    [ToolSubst(tool) for tool in ["mlir-opt", "mlir-runner", "llvm-objdump"]],
+    [ToolSubst(tool) for tool in ["mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump"]],
     [config.llvm_tools_dir],
 )
 
