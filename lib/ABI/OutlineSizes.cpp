@@ -151,9 +151,8 @@ LogicalResult OutlineSizes::outline(func::FuncOp func, SymbolTable &symbols,
   func::FuncOp sizes = func.clone();
   sizes.setSymName((func.getSymName() + ".sizes").str());
   sizes.setPrivate();
-  sizes.setAllArgAttrs(SmallVector<Attribute>(
-      func.getNumArguments(), DictionaryAttr::get(&getContext())));
-  sizes.setAllResultAttrs(ArrayRef<DictionaryAttr>());
+  sizes.removeArgAttrsAttr();
+  sizes.removeResAttrsAttr();
   symbols.insert(sizes);
   Block &body = sizes.getBody().front();
 

@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("LINATTN_BUILD_DIR", ROOT / "build"))
 LLVM_BIN = Path(os.environ.get("LINATTN_LLVM_BIN", "/usr/lib/llvm-22/bin"))
 
-# Linking against ctypes' children leaks by design of the tests, not the tools.
-ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0", **os.environ}
+# The libraries of LLVM are not instrumented: what they allocate from an arena of
+# an instrumented tool would look poisoned, and what they keep looks leaked.
+ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0:allow_user_poisoning=0", **os.environ}
 
 # How named ops become the normal form.
 FRONT_ENDS = {
