@@ -7,12 +7,12 @@
 // OPTION-LABEL: func @uniform
 // CHUNK-LABEL: func @uniform
 func.func @uniform(%q: tensor<1x?x2x64xf32>, %g: tensor<2xf32>, %o: tensor<1x?x2x64xf32>) -> tensor<1x?x2x64xf32> {
-  // CHECK: schedule = #linattn.schedule<chunk = 64, sub_chunk = 16, head_align = 16>
+  // CHECK: schedule = #linattn.schedule<chunk = 32, sub_chunk = 16, head_align = 16>
   // OPTION: schedule = #linattn.schedule<chunk = 128, sub_chunk = 32, head_align = 64>
   // A sub-chunk that was not asked for divides the chunk.
   // CHUNK: schedule = #linattn.schedule<chunk = 48, sub_chunk = 16, head_align = 16>
   // REMARK: remark: [Passed] Schedule
-  // REMARK-SAME: chunk=64
+  // REMARK-SAME: chunk=32
   // REMARK-SAME: sub_chunk=16
   %r = linattn.attention ins(%q, %q, %q : tensor<1x?x2x64xf32>, tensor<1x?x2x64xf32>, tensor<1x?x2x64xf32>)
       key_decay(%g : tensor<2xf32>) outs(%o : tensor<1x?x2x64xf32>) -> tensor<1x?x2x64xf32>

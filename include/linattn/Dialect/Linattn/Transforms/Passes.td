@@ -15,9 +15,8 @@ def LinattnSetSchedule : Pass<"linattn-set-schedule"> {
   let summary = "Choose how each op is cut into chunks";
   let description = [{
     Puts a `#linattn.schedule` on every `linattn.attention` and `linattn.state`
-    that has none. The chunk is chosen by decay class, head sizes and, where it
-    is static, sequence length; the options override the choice. A remark says
-    what was chosen.
+    that has none: 32 tokens to a chunk and 16 to a row block, unless the
+    options say otherwise. A remark says what was chosen.
 
     Before:
 
