@@ -28,6 +28,7 @@ def Tile_Dialect : Dialect {
     verify.
   }];
   let useDefaultTypePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 

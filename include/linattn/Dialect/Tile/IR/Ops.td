@@ -11,6 +11,7 @@
 
 include "linattn/Dialect/Tile/IR/Dialect.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -338,6 +339,70 @@ def Tile_StoreSharedOp : Tile_Op<"store_shared"> {
     $value `to` $destination attr-dict `:` type($value) `to` type($destination)
   }];
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+def Tile_LaunchOp : Tile_Op<"launch", [
+    AttrSizedOperandSegments, DestinationStyleOpInterface, NoMemoryEffect,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Run a kernel on a grid of thread blocks";
+  let description = [{
+    Runs `blocks` thread blocks of a `tile.kernel`. Destination style on
+    tensors: the kernel writes the tensors of `outs`, which it may also read,
+    and the results are what it has left there.
+
+    Every operand, `ins` before `outs`, is passed to the next arguments of the
+    kernel:
+
+    | operand | arguments of the kernel |
+    |---|---|
+    | tensor | one `!tile.global` of its rank and element type |
+    | tensor of rank `r` | `!llvm.ptr<1>`, then its `r` strides in elements (`i64`) |
+    | `index` | `i32` or `i64` (a launch with a value that does not fit is refused) |
+    | other scalar | one argument of the same type |
+
+    A kernel says how it sees a tensor with attributes of the `!tile.global`
+    argument: `tile.rows` is the number of rows of a tile in the tensor map, and
+    `tile.dims` the order in which it has the tensor's dimensions, outermost
+    first; left out, that of the tensor. The last one must be contiguous.
+
+    Example, for tensors in BNHD layout and a kernel that wants tokens and
+    channels innermost:
+
+    ```mlir
+    %r = tile.launch @scale blocks(%blocks)
+        ins(%x, %w, %n : tensor<?x?x32x128xbf16>, tensor<32xf32>, index)
+        outs(%y : tensor<?x?x32x128xbf16>) -> tensor<?x?x32x128xbf16>
+
+    tile.kernel @scale(
+        %x: !tile.global<4, 64, bf16>
+            {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64},
+        %w: !llvm.ptr<1>, %w_stride: i64, %n: i32,
+        %y: !tile.global<4, 64, bf16>
+            {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64})
+        warpgroups 1 {
+    }
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$blocks,
+    Variadic<AnyTypeOf<[AnyRankedTensor, Index, AnySignlessInteger,
+                        AnyFloat]>>:$inputs,
+    Variadic<AnyRankedTensor>:$outputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel `blocks` `(` $blocks `)`
+      (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+      (`outs` `(` $outputs^ `:` type($outputs) `)`)? attr-dict
+      (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return getOutputsMutable();
+    }
+  }];
 }
 
 #endif // LINATTN_DIALECT_TILE_IR_OPS_TD

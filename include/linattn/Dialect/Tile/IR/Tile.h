@@ -16,6 +16,7 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -38,6 +39,22 @@ inline constexpr int64_t kWarpgroupThreads = 128;
 inline constexpr int64_t kInstructionRows = 64;
 /// Columns of a panel: 128 bytes of 16-bit elements.
 inline constexpr int64_t kPanelColumns = 64;
+
+/// Attributes of `!tile.global` arguments: the order in which a kernel sees the
+/// dimensions of a tensor, and the rows of a tile in the tensor map.
+inline constexpr llvm::StringLiteral kDimsAttrName = "tile.dims";
+inline constexpr llvm::StringLiteral kRowsAttrName = "tile.rows";
+
+/// How a launch passes one operand: `count` arguments of the kernel from
+/// `first`.
+struct KernelArguments {
+  unsigned first, count;
+};
+
+/// The arguments of the kernel for every operand of the launch, inputs before
+/// outputs. Fails with a diagnostic where they do not match.
+FailureOr<SmallVector<KernelArguments>> matchArguments(LaunchOp launch,
+                                                       KernelOp kernel);
 
 /// Shape of a tile type that lies in registers.
 std::pair<int64_t, int64_t> getRegisterTileShape(Type type);
