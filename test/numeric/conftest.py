@@ -13,9 +13,17 @@ import pytest
 import compiling
 
 
+FUZZ_SEED = 1  # of the programs that fuzz the tools, unless a seed is asked for
+
+
 def pytest_addoption(parser):
     group = parser.getgroup("linattn")
-    group.addoption("--seed", type=int, help="seed of all random inputs (default: fresh)")
+    group.addoption(
+        "--seed",
+        type=lambda text: text if text == "random" else int(text),
+        help="seed of all random inputs (default: fresh, and a fixed one for the programs "
+        "that fuzz the tools; `random`: fresh for these too)",
+    )
     group.addoption(
         "--back",
         choices=sorted(compiling.BACK_ENDS),
@@ -30,10 +38,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # Workers of pytest-xdist inherit the environment: one seed for all.
     seed = config.getoption("--seed")
-    if seed is not None:
-        os.environ["LINATTN_TEST_SEED"] = str(seed)
-    elif "PYTEST_XDIST_WORKER" not in os.environ:
-        os.environ["LINATTN_TEST_SEED"] = str(secrets.randbelow(2**31))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    fresh = seed is None or seed == "random"
+    os.environ["LINATTN_TEST_SEED"] = str(secrets.randbelow(2**31) if fresh else seed)
+    os.environ["LINATTN_FUZZ_SEED"] = str(FUZZ_SEED) if seed is None else os.environ["LINATTN_TEST_SEED"]
 
 
 def back_end(config):
@@ -42,6 +51,10 @@ def back_end(config):
 
 def seed():
     return int(os.environ["LINATTN_TEST_SEED"])
+
+
+def fuzz_seed():
+    return int(os.environ["LINATTN_FUZZ_SEED"])
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -57,7 +70,10 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        report.sections.append(("seed", f"repeat with --seed={seed()}"))
+        report.sections.append((
+            "seed",
+            f"repeat with --seed={seed()}, programs of the fuzzers with --seed={fuzz_seed()}",
+        ))
 
 
 @pytest.fixture
