@@ -46,7 +46,7 @@ part numeric '[0-9]+ passed' \
   env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/numeric"
 if [[ $preset == dev ]]; then
   part ptxsim '[0-9]+ passed' \
-    "$python" -m pytest -q -n "$jobs" "$root/test/ptxsim"
+    env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/ptxsim"
   part install '^consumer: [0-9]+' "$root/scripts/test-install.sh" "$build"
   part lint '^lint: [0-9]+' "$root/scripts/lint.sh" "$build"
 fi

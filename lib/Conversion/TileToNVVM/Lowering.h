@@ -9,11 +9,12 @@
 #ifndef LINATTN_LIB_CONVERSION_TILETONVVM_LOWERING_H
 #define LINATTN_LIB_CONVERSION_TILETONVVM_LOWERING_H
 
-#include "linattn/Dialect/Tile/IR/Tile.h"
+#include "linattn/Dialect/Tile/Utils/ProgramInfo.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace mlir {
@@ -50,8 +51,27 @@ public:
   Value add(Value lhs, int64_t rhs) {
     return rhs == 0 ? lhs : add(lhs, isI64(lhs) ? i64(rhs) : i32(rhs));
   }
+  Value sub(Value lhs, Value rhs) {
+    return arith::SubIOp::create(b, loc, lhs, rhs);
+  }
+  Value mul(Value lhs, Value rhs) {
+    return arith::MulIOp::create(b, loc, lhs, rhs);
+  }
   Value mul(Value lhs, int64_t rhs) {
-    return arith::MulIOp::create(b, loc, lhs, i32(rhs));
+    return mul(lhs, isI64(lhs) ? i64(rhs) : i32(rhs));
+  }
+  Value min(Value lhs, Value rhs) {
+    return arith::MinSIOp::create(b, loc, lhs, rhs);
+  }
+  Value max(Value lhs, Value rhs) {
+    return arith::MaxSIOp::create(b, loc, lhs, rhs);
+  }
+  Value compare(arith::CmpIPredicate predicate, Value lhs, Value rhs) {
+    return arith::CmpIOp::create(b, loc, predicate, lhs, rhs);
+  }
+  /// i32 to i64, with its sign.
+  Value widen(Value value) {
+    return arith::ExtSIOp::create(b, loc, b.getI64Type(), value);
   }
   Value shl(Value lhs, int64_t rhs) {
     return arith::ShLIOp::create(b, loc, lhs, i32(rhs));
@@ -79,6 +99,13 @@ public:
   }
   Value warpInGroup() { return bits(warp(), 3); }
   Value lane() { return bits(thread(), 31); }
+  /// The number of the thread in its crew.
+  Value member(const Crew &crew) {
+    return crew.isWarpgroup() ? bits(thread(), kWarpgroupThreads - 1)
+                              : add(thread(), -32 * *crew.firstWarp);
+  }
+  /// Whether this is the thread that acts for its crew, always the same one.
+  Value isElected(const Crew &crew) { return equals(member(crew), 0); }
 
   /// `base` + bytes in shared memory.
   Value offset(Value base, Value bytes) {
@@ -146,12 +173,15 @@ public:
     return arith::OrIOp::create(b, loc, wide, i64(layout));
   }
 
-  /// The address that this lane gives to ldmatrix and stmatrix for the 16 x 16
-  /// block at (row, 16 * block) of a panel: lanes 8 i to 8 i + 7 hold the rows
-  /// of the i-th 8 x 8 matrix. Row-major over (column half, row half).
-  Value matrixAddress(Value panel, Value row, Value unit) {
+  /// The address of 16-byte unit `unit` ^ `flip` of row `row` of the panel that
+  /// lies `bytes` behind `tile`. Addresses that differ in `bytes` alone share
+  /// a register: it becomes the constant offset of the access.
+  Value unitAddress(Value tile, Value row, Value unit, int64_t flip,
+                    int64_t bytes) {
     Value swizzled = exclusiveOr(unit, bits(row, 7));
-    return offset(panel, add(shl(row, 7), shl(swizzled, 4)));
+    if (flip)
+      swizzled = exclusiveOr(swizzled, i32(flip));
+    return offset(offset(tile, add(shl(row, 7), shl(swizzled, 4))), bytes);
   }
 
   OpBuilder &b;
@@ -161,19 +191,44 @@ private:
   static bool isI64(Value value) { return value.getType().isInteger(64); }
 };
 
+/// Runs `body` at the start of an scf.if.
+inline void emitIf(OpBuilder &b, Location loc, Value condition,
+                   llvm::function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  body();
+}
+
+/// The address of barrier `index` of a ring.
+inline Value getBarrier(Emitter &e, Value ring, Value index) {
+  return e.offset(ring, e.shl(index, 3));
+}
+
 template <typename OpTy>
 class TilePattern : public OpConversionPattern<OpTy> {
 public:
-  using OpConversionPattern<OpTy>::OpConversionPattern;
+  TilePattern(const TypeConverter &converter, MLIRContext *context,
+              const ProgramInfo &program)
+      : OpConversionPattern<OpTy>(converter, context), program(program) {}
   using Adaptor = typename OpTy::Adaptor;
+  using OneToNOpAdaptor = typename OpConversionPattern<OpTy>::OneToNOpAdaptor;
+
+protected:
+  const ProgramInfo &program;
 };
 
-/// The lowerings of ops on shared memory, copies and barriers, and of ops on
+/// The lowerings of ops on shared memory and barriers, of copies, and of ops on
 /// registers.
 void populateSharedMemoryPatterns(const TypeConverter &converter,
-                                  RewritePatternSet &patterns);
+                                  RewritePatternSet &patterns,
+                                  const ProgramInfo &program);
+void populateCopyPatterns(const TypeConverter &converter,
+                          RewritePatternSet &patterns,
+                          const ProgramInfo &program);
 void populateRegisterPatterns(const TypeConverter &converter,
-                              RewritePatternSet &patterns);
+                              RewritePatternSet &patterns,
+                              const ProgramInfo &program);
 
 } // namespace tile
 } // namespace linattn

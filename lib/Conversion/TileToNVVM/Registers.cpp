@@ -149,11 +149,11 @@ struct WaitLowering : TilePattern<WaitOp> {
       counts.push_back(elements.size());
       llvm::append_range(registers, elements);
     }
-    int64_t unfinished = cast<IntegerAttr>(op->getAttr("unfinished")).getInt();
-    registers = buildPTX(
-        rewriter, loc,
-        llvm::formatv("wgmma.wait_group.sync.aligned {0};", unfinished).str(),
-        registers, {}, /*clobbersMemory=*/true);
+    registers = buildPTX(rewriter, loc,
+                         llvm::formatv("wgmma.wait_group.sync.aligned {0};",
+                                       program.getUnfinished(op))
+                             .str(),
+                         registers, {}, /*clobbersMemory=*/true);
     SmallVector<Value> results;
     ArrayRef<Value> rest(registers);
     for (size_t count : counts) {
@@ -173,7 +173,7 @@ struct MapLowering : TilePattern<MapOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     Emitter e(rewriter, loc);
-    auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
+    auto [rows, columns] = op.getShape();
     SmallVector<SmallVector<Value>> inputs;
     for (auto [input, value] :
          llvm::zip_equal(op.getInputs(), adaptor.getInputs()))
@@ -186,20 +186,26 @@ struct MapLowering : TilePattern<MapOp> {
     Block &body = op.getBody().front();
     auto yield = cast<YieldOp>(body.getTerminator());
     SmallVector<Value> elements;
+    size_t number = 0;
     for (int64_t block = 0; block < rows; block += kInstructionRows)
       for (int64_t first = 0; first < columns; first += kFragmentColumns)
-        for (int64_t i = 0; i < 4; ++i) {
+        for (int64_t i = 0; i < 4; ++i, ++number) {
           IRMapping mapping;
           for (auto [input, arg] : llvm::zip(inputs, body.getArguments()))
-            mapping.map(arg, input[elements.size()]);
+            mapping.map(arg, input[number]);
           mapping.map(body.getArgument(inputs.size()),
                       e.add(row, block + (i / 2) * 8));
           mapping.map(body.getArgument(inputs.size() + 1),
                       e.add(column, first + i % 2));
           for (Operation &nested : body.without_terminator())
             rewriter.clone(nested, mapping);
-          elements.push_back(mapping.lookupOrDefault(yield.getValue()));
+          if (yield.getValue())
+            elements.push_back(mapping.lookupOrDefault(yield.getValue()));
         }
+    if (!op.getResult()) {
+      rewriter.eraseOp(op);
+      return success();
+    }
     if (auto operand = dyn_cast<OperandType>(op.getResult().getType())) {
       SmallVector<Value> packed;
       for (size_t i = 0; i < elements.size(); i += 2)
@@ -258,24 +264,24 @@ struct LoadOperandLowering : TilePattern<LoadOperandOp> {
     SmallVector<Value> registers;
     for (int64_t block = 0; block < rows; block += kInstructionRows)
       for (int64_t k = 0; k < columns; k += kInstructionDepth) {
-        Value row, unit;
-        int64_t panelColumn;
+        // Constant parts are multiples of the eight rows and, in units, of what
+        // the swizzle flips.
+        Value address;
         if (transposed) {
           // The tile is [k, m]: matrix rows run over k, units over m.
-          row = e.add(e.add(lane.low, e.shl(lane.fourth, 3)), k);
-          unit = e.add(e.shl(warp, 1), lane.second);
-          panelColumn = block;
+          address = e.unitAddress(
+              adaptor.getSource(), e.add(lane.low, e.shl(lane.fourth, 3)),
+              e.add(e.shl(warp, 1), lane.second), 0,
+              block / kPanelColumns * source.getRows() * kPanelRowBytes +
+                  k * kPanelRowBytes);
         } else {
-          row = e.add(
+          address = e.unitAddress(
+              adaptor.getSource(),
               e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
-              block);
-          unit = e.add(lane.fourth, (k % kPanelColumns) / 8);
-          panelColumn = k;
+              lane.fourth, (k % kPanelColumns) / 8,
+              k / kPanelColumns * source.getRows() * kPanelRowBytes +
+                  block * kPanelRowBytes);
         }
-        Value panel = e.offset(adaptor.getSource(),
-                               panelColumn / kPanelColumns * source.getRows() *
-                                   kPanelRowBytes);
-        Value address = e.matrixAddress(panel, row, unit);
         Type i32 = rewriter.getI32Type();
         auto type = LLVM::LLVMStructType::getLiteral(rewriter.getContext(),
                                                      {i32, i32, i32, i32});
@@ -311,16 +317,14 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
         for (int64_t i = 0; i < 4; ++i, next += 2)
           registers.push_back(e.packHalves(tile.getElementType(),
                                            elements[next], elements[next + 1]));
-        Value row =
-            e.add(e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
-                  block);
-        Value unit = e.add(lane.fourth, (column % kPanelColumns) / 8);
-        Value panel =
-            e.offset(adaptor.getDestination(),
-                     column / kPanelColumns * tile.getRows() * kPanelRowBytes);
+        Value address = e.unitAddress(
+            adaptor.getDestination(),
+            e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
+            lane.fourth, (column % kPanelColumns) / 8,
+            column / kPanelColumns * tile.getRows() * kPanelRowBytes +
+                block * kPanelRowBytes);
         NVVM::StMatrixOp::create(
-            rewriter, loc, e.matrixAddress(panel, row, unit), registers,
-            NVVM::MMALayout::row,
+            rewriter, loc, address, registers, NVVM::MMALayout::row,
             NVVM::LdStMatrixShapeAttr::get(rewriter.getContext(), 8, 8),
             NVVM::LdStMatrixEltType::B16);
       }
@@ -358,10 +362,12 @@ struct ExponentialLowering : OpConversionPattern<OpTy> {
 } // namespace
 
 void mlir::linattn::tile::populateRegisterPatterns(
-    const TypeConverter &converter, RewritePatternSet &patterns) {
+    const TypeConverter &converter, RewritePatternSet &patterns,
+    const ProgramInfo &program) {
+  patterns.add<ConstantLowering, ContractLowering, WaitLowering, MapLowering,
+               LoadOperandLowering, StoreSharedLowering>(
+      converter, patterns.getContext(), program);
   patterns
-      .add<ConstantLowering, ContractLowering, WaitLowering, MapLowering,
-           LoadOperandLowering, StoreSharedLowering,
-           ExponentialLowering<math::ExpOp>, ExponentialLowering<math::Exp2Op>>(
+      .add<ExponentialLowering<math::ExpOp>, ExponentialLowering<math::Exp2Op>>(
           converter, patterns.getContext());
 }

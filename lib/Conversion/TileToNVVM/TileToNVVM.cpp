@@ -10,8 +10,8 @@
 #include "linattn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace mlir {
 namespace linattn {
@@ -41,8 +41,15 @@ public:
     addConversion([=](BarrierType) -> Type {
       return LLVM::LLVMPointerType::get(context, kSharedSpace);
     });
-    addConversion([=](GlobalType) -> Type {
-      return LLVM::LLVMPointerType::get(context);
+    addConversion([=](SharedVectorType) -> Type {
+      return LLVM::LLVMPointerType::get(context, kSharedSpace);
+    });
+    addConversion([=](GlobalType type, SmallVectorImpl<Type> &parts) {
+      // The tensor map, the address, sizes and strides.
+      parts.push_back(LLVM::LLVMPointerType::get(context));
+      parts.push_back(LLVM::LLVMPointerType::get(context, 1));
+      parts.append(2 * type.getRank() - 1, IntegerType::get(context, 64));
+      return success();
     });
     auto getStruct = [=](Type element, int64_t count) -> Type {
       return LLVM::LLVMStructType::getLiteral(
@@ -79,9 +86,15 @@ struct KernelLowering : TilePattern<KernelOp> {
     MLIRContext *context = op.getContext();
     TypeConverter::SignatureConversion signature(op.getNumArguments());
     SmallVector<Type> types;
+    SmallVector<unsigned> tensorMaps;
     for (auto [index, type] : llvm::enumerate(op.getArgumentTypes())) {
-      types.push_back(getTypeConverter()->convertType(type));
-      signature.addInputs(index, types.back());
+      SmallVector<Type> parts;
+      if (failed(getTypeConverter()->convertType(type, parts)))
+        return failure();
+      if (isa<GlobalType>(type))
+        tensorMaps.push_back(types.size());
+      signature.addInputs(index, parts);
+      llvm::append_range(types, parts);
     }
     auto functionType =
         LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
@@ -96,10 +109,8 @@ struct KernelLowering : TilePattern<KernelOp> {
     function->setAttr("nvvm.minctasm", rewriter.getI32IntegerAttr(1));
     if (Attribute bytes = op->getAttr("shared_bytes"))
       function->setAttr("tile.shared_bytes", bytes);
-    for (auto [index, type] : llvm::enumerate(op.getArgumentTypes())) {
-      if (!isa<GlobalType>(type))
-        continue;
-      // A tensor map: 128 bytes, by value.
+    for (unsigned index : tensorMaps) {
+      // 128 bytes, by value.
       function.setArgAttr(index, LLVM::LLVMDialect::getByValAttrName(),
                           TypeAttr::get(LLVM::LLVMArrayType::get(
                               IntegerType::get(context, 8), 128)));
@@ -128,18 +139,18 @@ struct ReturnLowering : TilePattern<ReturnOp> {
   }
 };
 
-/// Moves the body of a region into an scf.if on `condition`.
-static scf::IfOp moveIntoIf(ConversionPatternRewriter &rewriter, Location loc,
-                            Value condition, Region &region,
-                            ValueRange arguments) {
-  auto ifOp = scf::IfOp::create(rewriter, loc, condition,
-                                /*withElseRegion=*/false);
-  Block *target = ifOp.thenBlock();
-  Block *source = &region.front();
-  if (!source->empty() && isa<EndRoleOp>(source->back()))
-    rewriter.eraseOp(&source->back());
-  rewriter.inlineBlockBefore(source, target, target->begin(), arguments);
-  return ifOp;
+/// Registers that a thread of a kernel starts with: all of the file, in steps
+/// of eight.
+static int64_t getRegistersAtEntry(int64_t threads) {
+  return std::min<int64_t>(65536 / threads / 8 * 8, 248);
+}
+
+static void setRegisters(OpBuilder &b, Location loc, int64_t registers,
+                         int64_t threads) {
+  NVVM::SetMaxRegisterOp::create(b, loc, registers,
+                                 registers > getRegistersAtEntry(threads)
+                                     ? NVVM::SetMaxRegisterAction::increase
+                                     : NVVM::SetMaxRegisterAction::decrease);
 }
 
 struct RoleLowering : TilePattern<RoleOp> {
@@ -148,42 +159,24 @@ struct RoleLowering : TilePattern<RoleOp> {
   LogicalResult
   matchAndRewrite(RoleOp op, Adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Emitter e(rewriter, op.getLoc());
+    Location loc = op.getLoc();
+    Emitter e(rewriter, loc);
     auto kernel = op->getParentOfType<LLVM::LLVMFuncOp>();
     int64_t threads =
         cast<DenseI32ArrayAttr>(kernel->getAttr("nvvm.reqntid"))[0];
-    Value group = e.shr(e.warp(), 2);
-    Value member = arith::SubIOp::create(rewriter, op.getLoc(), group,
-                                         e.i32(op.getFirst()));
+    Value number = op.getOfWarps() ? e.warp() : e.shr(e.warp(), 2);
+    Value member = e.add(number, -int64_t(op.getFirst()));
     Value condition =
-        arith::CmpIOp::create(rewriter, op.getLoc(), arith::CmpIPredicate::ult,
-                              member, e.i32(op.getCount()));
-    scf::IfOp ifOp =
-        moveIntoIf(rewriter, op.getLoc(), condition, op.getBody(), member);
-    if (int64_t(op.getCount()) * kWarpgroupThreads != threads) {
-      // Registers of a thread at entry: all of the file, in steps of 8.
-      int64_t atEntry = std::min<int64_t>(65536 / threads / 8 * 8, 248);
-      rewriter.setInsertionPointToStart(ifOp.thenBlock());
-      NVVM::SetMaxRegisterOp::create(
-          rewriter, op.getLoc(), op.getRegisters(),
-          int64_t(op.getRegisters()) > atEntry
-              ? NVVM::SetMaxRegisterAction::increase
-              : NVVM::SetMaxRegisterAction::decrease);
-    }
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-struct OneThreadLowering : TilePattern<OneThreadOp> {
-  using TilePattern::TilePattern;
-
-  LogicalResult
-  matchAndRewrite(OneThreadOp op, Adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Emitter e(rewriter, op.getLoc());
-    Value isFirst = e.equals(e.bits(e.thread(), kWarpgroupThreads - 1), 0);
-    moveIntoIf(rewriter, op.getLoc(), isFirst, op.getBody(), {});
+        e.compare(arith::CmpIPredicate::ult, member, e.i32(op.getCount()));
+    emitIf(rewriter, loc, condition, [&] {
+      // Warps get them with their warpgroup.
+      if (!op.getOfWarps() && op.getNumWarps() * 32 != threads)
+        setRegisters(rewriter, loc, op.getRegisters(), threads);
+      Block *body = &op.getBody().front();
+      rewriter.eraseOp(body->getTerminator());
+      rewriter.inlineBlockBefore(body, rewriter.getInsertionBlock(),
+                                 rewriter.getInsertionPoint(), member);
+    });
     rewriter.eraseOp(op);
     return success();
   }
@@ -204,37 +197,27 @@ struct BlockIdLowering : TilePattern<BlockIdOp> {
 // Pass
 //===----------------------------------------------------------------------===//
 
-/// Groups that may stay in flight at a wait: those of contractions that were
-/// issued after the last one that is waited for. Both must stand in one block,
-/// with no contraction nested between them.
-static LogicalResult countUnfinished(WaitOp wait) {
-  Operation *last = nullptr;
-  for (Value pending : wait.getPending()) {
-    auto contract = pending.getDefiningOp<ContractOp>();
-    if (!contract || contract->getBlock() != wait->getBlock())
-      return wait.emitOpError()
-             << "expects contractions of the same block, but got " << pending;
-    if (!last || last->isBeforeInBlock(contract))
-      last = contract;
+/// Puts the roles of the warps of one warpgroup into one branch, at whose start
+/// all four warps set their registers: `setmaxnreg` is for whole warpgroups.
+static void gatherRolesOfWarps(KernelOp kernel) {
+  int64_t threads = kernel.getWarpgroups() * kWarpgroupThreads;
+  llvm::MapVector<int64_t, SmallVector<RoleOp>> byWarpgroup;
+  for (RoleOp role : kernel.getBody().getOps<RoleOp>())
+    if (role.getOfWarps())
+      byWarpgroup[role.getFirst() / 4].push_back(role);
+  for (auto &entry : byWarpgroup) {
+    // Where the last one is, all that the roles use is there.
+    RoleOp last = entry.second.back();
+    OpBuilder b(last);
+    Emitter e(b, last.getLoc());
+    Value here = e.equals(e.shr(e.warp(), 2), entry.first);
+    emitIf(b, last.getLoc(), here, [&] {
+      if (threads != kWarpgroupThreads)
+        setRegisters(b, last.getLoc(), last.getRegisters(), threads);
+      for (RoleOp role : entry.second)
+        role->moveBefore(b.getInsertionBlock(), b.getInsertionPoint());
+    });
   }
-  int64_t unfinished = 0;
-  if (last) {
-    for (Operation *op = last->getNextNode(); op != wait.getOperation();
-         op = op->getNextNode()) {
-      unfinished += isa<ContractOp>(op);
-      WalkResult nested = op->walk([&](ContractOp contract) {
-        return contract.getOperation() == op ? WalkResult::advance()
-                                             : WalkResult::interrupt();
-      });
-      if (nested.wasInterrupted())
-        return wait.emitOpError() << "expects no contraction nested in an op "
-                                     "between a contraction "
-                                     "and its wait";
-    }
-  }
-  wait->setAttr("unfinished",
-                Builder(wait.getContext()).getI64IntegerAttr(unfinished));
-  return success();
 }
 
 struct ConvertTileToNVVM
@@ -244,12 +227,10 @@ struct ConvertTileToNVVM
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MLIRContext *context = &getContext();
-    WalkResult counted = module.walk([](WaitOp wait) {
-      return failed(countUnfinished(wait)) ? WalkResult::interrupt()
-                                           : WalkResult::advance();
-    });
-    if (counted.wasInterrupted())
+    FailureOr<ProgramInfo> program = ProgramInfo::get(module);
+    if (failed(program))
       return signalPassFailure();
+    module.walk(gatherRolesOfWarps);
     declareSharedMemory(module);
 
     TileTypeConverter converter(context);
@@ -258,10 +239,11 @@ struct ConvertTileToNVVM
     target.addIllegalDialect<TileDialect>();
     target.addIllegalOp<math::ExpOp, math::Exp2Op>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
-    patterns.add<KernelLowering, ReturnLowering, RoleLowering,
-                 OneThreadLowering, BlockIdLowering>(converter, context);
-    populateSharedMemoryPatterns(converter, patterns);
-    populateRegisterPatterns(converter, patterns);
+    patterns.add<KernelLowering, ReturnLowering, RoleLowering, BlockIdLowering>(
+        converter, context, *program);
+    populateSharedMemoryPatterns(converter, patterns, *program);
+    populateCopyPatterns(converter, patterns, *program);
+    populateRegisterPatterns(converter, patterns, *program);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     if (failed(applyPartialConversion(module, target, std::move(patterns))))

@@ -6,7 +6,7 @@
 // RUN:   | linattn-translate --linattn-to-ptx --chip=sm_90a | FileCheck %s
 
 // ROUNDTRIP: tile.kernel @forward
-// ROUNDTRIP: tile.role "producer" first 2 count 1 registers 24
+// ROUNDTRIP: tile.role "loads" warp 8 count 1 registers 24
 // ROUNDTRIP: tile.contract
 
 // CHECK: .version 8.6
@@ -30,7 +30,7 @@
 //
 //   O = scale-free ((Q K^T) o D) V + exp(G) o (Q S),   S <- exp(G_C) S + (w o K)^T V
 //
-// Two consumers own 64 value columns of O and S each; one producer loads.
+// Two consumers own 64 value columns of O and S each; one warp loads.
 tile.kernel @forward(%q: !tile.global<4, 64, bf16>, %k: !tile.global<4, 64, bf16>,
                      %v: !tile.global<4, 64, bf16>, %o: !tile.global<4, 64, bf16>,
                      %decay: !llvm.ptr<1>, %heads: i32, %tokens: i32) warpgroups 3 {
@@ -55,26 +55,25 @@ tile.kernel @forward(%q: !tile.global<4, 64, bf16>, %k: !tile.global<4, 64, bf16
   %full = tile.barrier_init : !tile.barrier<3, 1>
   %empty = tile.barrier_init : !tile.barrier<3, 8>
 
-  tile.role "producer" first 2 count 1 registers 24 {
+  tile.role "loads" warp 8 count 1 registers 24 {
   ^bb0(%group: i32):
-    tile.one_thread {
-      %r:2 = scf.for %c = %c0 to %chunks step %c1 iter_args(%stage = %c0, %phase = %c1) -> (i32, i32) : i32 {
-        tile.barrier_wait %empty[%stage] phase %phase : !tile.barrier<3, 8>
-        tile.barrier_expect %full[%stage] bytes 49152 : !tile.barrier<3, 1>
-        %row = arith.muli %c, %c64 : i32
-        %qt = tile.stage %qs[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
-        %kt = tile.stage %ks[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
-        %vt = tile.stage %vs[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
-        tile.load %q[%batch, %head, %row, %c0] to %qt signals %full[%stage] : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16> signals !tile.barrier<3, 1>
-        tile.load %k[%batch, %head, %row, %c0] to %kt signals %full[%stage] : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16> signals !tile.barrier<3, 1>
-        tile.load %v[%batch, %head, %row, %c0] to %vt signals %full[%stage] : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16> signals !tile.barrier<3, 1>
-        %next = arith.addi %stage, %c1 : i32
-        %wraps = arith.cmpi eq, %next, %c3 : i32
-        %stage1 = arith.select %wraps, %c0, %next : i32
-        %flip = arith.extui %wraps : i1 to i32
-        %phase1 = arith.xori %phase, %flip : i32
-        scf.yield %stage1, %phase1 : i32, i32
+    %r:2 = scf.for %c = %c0 to %chunks step %c1 iter_args(%stage = %c0, %phase = %c1) -> (i32, i32) : i32 {
+      tile.barrier_wait %empty[%stage] phase %phase : !tile.barrier<3, 8>
+      %row = arith.muli %c, %c64 : i32
+      %qt = tile.stage %qs[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
+      %kt = tile.stage %ks[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
+      %vt = tile.stage %vs[%stage] : !tile.shared<3, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
+      tile.load_group %full[%stage] : !tile.barrier<3, 1> {
+        tile.load %q[%batch, %head, %row, %c0] to %qt : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16>
+        tile.load %k[%batch, %head, %row, %c0] to %kt : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16>
+        tile.load %v[%batch, %head, %row, %c0] to %vt : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16>
       }
+      %next = arith.addi %stage, %c1 : i32
+      %wraps = arith.cmpi eq, %next, %c3 : i32
+      %stage1 = arith.select %wraps, %c0, %next : i32
+      %flip = arith.extui %wraps : i1 to i32
+      %phase1 = arith.xori %phase, %flip : i32
+      scf.yield %stage1, %phase1 : i32, i32
     }
   }
 
@@ -150,15 +149,11 @@ tile.kernel @forward(%q: !tile.global<4, 64, bf16>, %k: !tile.global<4, 64, bf16
       %s2 = tile.wait %s1 : !tile.pending<128, 64, f32> -> !tile.accumulator<128, 64, f32>
       tile.barrier_arrive %empty[%stage] : !tile.barrier<3, 8>
       tile.sync %id warpgroups 1
-      tile.one_thread {
-        %row = arith.muli %c, %c64 : i32
-        tile.store %ot to %o[%batch, %head, %row, %column] : !tile.shared<1, 64, 64, bf16> to !tile.global<4, 64, bf16>
-      }
+      %row = arith.muli %c, %c64 : i32
+      tile.store %ot to %o[%batch, %head, %row, %column] : !tile.shared<1, 64, 64, bf16> to !tile.global<4, 64, bf16>
       tile.store_shared %s2 to %st : !tile.accumulator<128, 64, f32> to !tile.shared<1, 128, 64, bf16>
       tile.fence
-      tile.one_thread {
-        tile.store_wait 1 reads_only
-      }
+      tile.store_wait 1 reads_only
       tile.sync %id warpgroups 1
       %next = arith.addi %stage, %c1 : i32
       %wraps = arith.cmpi eq, %next, %c3 : i32
@@ -167,8 +162,6 @@ tile.kernel @forward(%q: !tile.global<4, 64, bf16>, %k: !tile.global<4, 64, bf16
       %phase1 = arith.xori %phase, %flip : i32
       scf.yield %stage1, %phase1, %s2 : i32, i32, !tile.accumulator<128, 64, f32>
     }
-    tile.one_thread {
-      tile.store_wait 0
-    }
+    tile.store_wait 0
   }
 }

@@ -8,24 +8,28 @@ tile.kernel @no_offset() warpgroups 1 {
 
 // -----
 
-// How many groups may stay in flight cannot be told.
-tile.kernel @wait_elsewhere(%c: i1) warpgroups 1 {
-  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
-  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
-  scf.if %c {
-    // expected-error @below {{expects contractions of the same block}}
-    %x = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
-  }
+// Which contraction it comes from cannot be told.
+tile.kernel @wait_for_unknown(%p: !tile.pending<64, 64, f32>) warpgroups 1 {
+  // expected-error @below {{expects results of contractions, directly or through scf.for and scf.if}}
+  %x = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
 }
 
 // -----
 
-tile.kernel @nested_contraction(%c: i1) warpgroups 1 {
+tile.kernel @no_role(%g: !tile.global<2, 64, bf16>) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
   %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
-  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
-  scf.if %c {
-    %q = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  // expected-error @below {{expects to be in a tile.role, or in a kernel of one warpgroup, but the kernel has 2 warpgroups}}
+  tile.store %a to %g[%c0, %c0] : !tile.shared<1, 64, 64, bf16> to !tile.global<2, 64, bf16>
+}
+
+// -----
+
+tile.kernel @matrix_in_a_warp() warpgroups 2 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
+    // expected-error @below {{expects a role of whole warpgroups, but got a role of 1 warps}}
+    %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
   }
-  // expected-error @below {{expects no contraction nested in an op between a contraction and its wait}}
-  %x = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
 }

@@ -1,8 +1,10 @@
 // RUN: linattn-opt %s -split-input-file --convert-tile-to-nvvm | FileCheck %s
 
 // CHECK: llvm.mlir.global external @tile_shared() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+// A tensor is its map, its address, two sizes and one stride.
 // CHECK-LABEL: llvm.func @kernel
 // CHECK-SAME: %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}
+// CHECK-SAME: %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64, %{{.*}}: i64, %{{.*}}: i64)
 // CHECK-SAME: nvvm.kernel
 // CHECK-SAME: nvvm.minctasm = 1
 // CHECK-SAME: nvvm.reqntid = array<i32: 256, 1, 1>
@@ -15,22 +17,43 @@ tile.kernel @kernel(%g: !tile.global<2, 64, bf16>) warpgroups 2 {
   // CHECK: nvvm.fence.mbarrier.init
   // CHECK: nvvm.barrier
   %full = tile.barrier_init {offset = 32768 : i64} : !tile.barrier<2, 1>
-  // Registers move from one role to the other: 65536 / 256 at entry.
+  %t = tile.stage %ring[%c0] : !tile.shared<2, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
+  // Registers move from one role to the other: 65536 / 256 at entry. Both roles
+  // of warps lie in one branch, and all of the warpgroup gives up registers.
   // CHECK: scf.if
   // CHECK-NEXT: nvvm.setmaxregister decrease 24
-  tile.role "producer" first 1 count 1 registers 24 {
-  ^bb0(%group: i32):
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
     // CHECK: scf.if
-    tile.one_thread {
-      %t = tile.stage %ring[%c0] : !tile.shared<2, 64, 128, bf16> -> !tile.shared<1, 64, 128, bf16>
-      // CHECK: mbarrier.arrive.expect_tx
-      tile.barrier_expect %full[%c0] bytes 16384 : !tile.barrier<2, 1>
-      // One copy a panel; the second lies 64 rows of 128 bytes behind.
-      // CHECK: cp.async.bulk.tensor.2d
-      // CHECK: llvm.getelementptr %{{.*}}[8192]
-      // CHECK: cp.async.bulk.tensor.2d
-      tile.load %g[%c0, %c0] to %t signals %full[%c0] : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 128, bf16> signals !tile.barrier<2, 1>
+    // CHECK: scf.if
+    // CHECK: mbarrier.arrive.expect_tx
+    // CHECK-SAME: $1
+    // One copy a panel; the second lies 64 rows of 128 bytes behind.
+    // CHECK: cp.async.bulk.tensor.2d
+    // CHECK: llvm.getelementptr %{{.*}}[8192]
+    // CHECK: cp.async.bulk.tensor.2d
+    tile.load_group %full[%c0] : !tile.barrier<2, 1> {
+      tile.load %g[%c0, %c0] to %t : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 128, bf16>
     }
+  }
+  tile.role "stores" warp 6 count 2 registers 24 {
+  ^bb0(%warp: i32):
+    // CHECK: scf.if
+    // One of the 64 threads, 192 to 255, stores and waits.
+    // CHECK: %[[TID:.*]] = nvvm.read.ptx.sreg.tid.x
+    // CHECK: arith.constant -192
+    // CHECK: scf.if
+    // CHECK-COUNT-2: nvvm.cp.async.bulk.tensor.global.shared.cta
+    // CHECK: nvvm.cp.async.bulk.commit.group
+    tile.store %t to %g[%c0, %c0] : !tile.shared<1, 64, 128, bf16> to !tile.global<2, 64, bf16>
+    // CHECK: scf.if
+    // CHECK: nvvm.cp.async.bulk.wait_group 0 {read}
+    tile.store_wait 0 reads_only
+  }
+  // CHECK-NOT: nvvm.setmaxregister decrease
+  // CHECK: nvvm.setmaxregister increase 256
+  tile.role "consumer" first 0 count 1 registers 256 {
+  ^bb0(%group: i32):
   }
 }
 
@@ -73,4 +96,50 @@ tile.kernel @contract() warpgroups 1 {
   // Four registers on the left.
   // CHECK: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{{.*}}}, {$32,$33,$34,$35}, $36, p, 1, 1, 0; }
   %r = tile.contract %m, %b : !tile.operand<64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+}
+
+// -----
+
+// The group of %p is the only one that both paths have issued before the wait,
+// and one more follows it in each.
+// CHECK-LABEL: llvm.func @through_branches
+tile.kernel @through_branches(%c: i1) warpgroups 1 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  %q = scf.if %c -> !tile.pending<64, 64, f32> {
+    %q0 = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    %q1 = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    scf.yield %q0 : !tile.pending<64, 64, f32>
+  } else {
+    %q2 = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    scf.yield %q2 : !tile.pending<64, 64, f32>
+  }
+  // CHECK: wgmma.wait_group.sync.aligned 1;
+  %x = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+  // The first of two in one branch, and the last in the other.
+  // CHECK: wgmma.wait_group.sync.aligned 0;
+  %y = tile.wait %q : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+}
+
+// -----
+
+// The contraction of the next round is issued early and carried in flight.
+// CHECK-LABEL: llvm.func @through_loop
+tile.kernel @through_loop(%n: i32) warpgroups 1 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  // CHECK: scf.for
+  %r = scf.for %i = %c0 to %n step %c1 iter_args(%early = %p) -> (!tile.pending<64, 64, f32>) : i32 {
+    %q = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    // CHECK: wgmma.wait_group.sync.aligned 1;
+    %x = tile.wait %early : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    %next = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    // CHECK: wgmma.wait_group.sync.aligned 1;
+    %y = tile.wait %q : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    scf.yield %next : !tile.pending<64, 64, f32>
+  }
+  // CHECK: wgmma.wait_group.sync.aligned 0;
+  %z = tile.wait %r : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
 }

@@ -107,8 +107,80 @@ func.func @wait_shape(%p: !tile.pending<64, 64, f32>) {
 // -----
 
 func.func @load_coordinates(%g: !tile.global<4, 64, bf16>, %s: !tile.shared<1, 64, 64, bf16>, %b: !tile.barrier<1, 1>, %i: i32) {
-  // expected-error @below {{expects 4 coordinates, but got 2}}
-  tile.load %g[%i, %i] to %s signals %b[%i] : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 64, bf16> signals !tile.barrier<1, 1>
+  tile.load_group %b[%i] : !tile.barrier<1, 1> {
+    // expected-error @below {{expects 4 coordinates, but got 2}}
+    tile.load %g[%i, %i] to %s : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+  }
+  return
+}
+
+// -----
+
+func.func @load_alone(%g: !tile.global<2, 64, bf16>, %s: !tile.shared<1, 64, 64, bf16>, %i: i32) {
+  // expected-error @below {{expects parent op 'tile.load_group'}}
+  tile.load %g[%i, %i] to %s : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+  return
+}
+
+// -----
+
+func.func @empty_group(%b: !tile.barrier<1, 1>, %i: i32) {
+  // expected-error @below {{expects at least one tile.load in its body}}
+  tile.load_group %b[%i] : !tile.barrier<1, 1> {
+  }
+  return
+}
+
+// -----
+
+func.func @group_with_work(%g: !tile.global<2, 64, bf16>, %s: !tile.shared<1, 64, 64, bf16>, %b: !tile.barrier<1, 1>, %i: i32) {
+  tile.load_group %b[%i] : !tile.barrier<1, 1> {
+    tile.load %g[%i, %i] to %s : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+    // expected-error @below {{expects to be outside of the load group}}
+    tile.fence
+  }
+  return
+}
+
+// -----
+
+func.func @zero_rows_ring(%s: !tile.shared<2, 64, 64, bf16>, %i: i32) {
+  // expected-error @below {{expects one tile, but got 2 stages}}
+  tile.zero_rows %s from %i : !tile.shared<2, 64, 64, bf16>
+  return
+}
+
+// -----
+
+func.func @element_ring(%s: !tile.shared_vector<2, 64>, %i: i32) {
+  // expected-error @below {{expects one vector, but got 2 stages}}
+  %0 = tile.element %s[%i] : !tile.shared_vector<2, 64>
+  return
+}
+
+// -----
+
+// expected-error @below {{expects size to be a multiple of 32, but got 48}}
+func.func private @vector_size(!tile.shared_vector<1, 48>)
+
+// -----
+
+func.func @map_of_nothing() {
+  // expected-error @below {{expects an input or a result, which give the shape}}
+  tile.map : () -> () {
+  ^bb0(%i: i32, %j: i32):
+  }
+  return
+}
+
+// -----
+
+func.func @map_yields(%a: !tile.accumulator<64, 64, f32>) {
+  // expected-error @below {{expects the body to yield nothing, but it yields an element}}
+  tile.map %a : (!tile.accumulator<64, 64, f32>) -> () {
+  ^bb0(%x: f32, %i: i32, %j: i32):
+    tile.yield %x : f32
+  }
   return
 }
 
@@ -158,7 +230,7 @@ func.func @stage_type(%r: !tile.shared<2, 64, 64, bf16>, %i: i32) {
 // -----
 
 tile.kernel @role_range() warpgroups 2 {
-  // expected-error @below {{expects warpgroups below 2, but got 1 to 2}}
+  // expected-error @below {{expects warps below 8, but got 4 to 11}}
   tile.role "consumer" first 1 count 2 registers 240 {
   ^bb0(%group: i32):
   }
@@ -170,6 +242,39 @@ tile.kernel @role_registers() warpgroups 2 {
   // expected-error @below {{expects 24 to 256 registers, in steps of 8, but got 100}}
   tile.role "consumer" first 0 count 2 registers 100 {
   ^bb0(%group: i32):
+  }
+}
+
+// -----
+
+tile.kernel @roles_overlap() warpgroups 2 {
+  tile.role "consumer" first 0 count 2 registers 240 {
+  ^bb0(%group: i32):
+  }
+  // expected-error @below {{expects warps that have no role, but warp 4 has the role "consumer"}}
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
+  }
+}
+
+// -----
+
+tile.kernel @roles_disagree() warpgroups 2 {
+  tile.role "vectors" warp 5 count 1 registers 40 {
+  ^bb0(%warp: i32):
+  }
+  // expected-error @below {{expects 40 registers, as role "vectors" of the same warpgroup, but got 24}}
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
+  }
+}
+
+// -----
+
+tile.kernel @role_of_two_warpgroups() warpgroups 2 {
+  // expected-error @below {{expects warps of one warpgroup, but got 3 to 4}}
+  tile.role "loads" warp 3 count 2 registers 24 {
+  ^bb0(%warp: i32):
   }
 }
 

@@ -70,6 +70,14 @@ LogicalResult SharedType::verify(EmitErrorFn emitError, int64_t stages,
   return verifyHalf(emitError, element);
 }
 
+LogicalResult SharedVectorType::verify(EmitErrorFn emitError, int64_t stages,
+                                       int64_t size) {
+  if (stages < 1)
+    return emitError() << "expects at least one stage, but got " << stages;
+  // One element a lane, so that a warp can hold it.
+  return verifyMultiple(emitError, "size", size, 32);
+}
+
 static LogicalResult verifyAccumulator(EmitErrorFn emitError, int64_t rows,
                                        int64_t columns, Type element) {
   if (failed(verifyMultiple(emitError, "rows", rows, kInstructionRows)) ||
@@ -186,19 +194,40 @@ LogicalResult KernelOp::verify() {
   if (!getResultTypes().empty())
     return emitOpError() << "expects no results, but got "
                          << getResultTypes().size();
-  for (RoleOp role : getBody().getOps<RoleOp>())
-    if (role.getFirst() + role.getCount() > getWarpgroups())
-      return role.emitOpError()
-             << "expects warpgroups below " << getWarpgroups() << ", but got "
-             << role.getFirst() << " to "
-             << role.getFirst() + role.getCount() - 1;
+  // The role of every warp so far.
+  SmallVector<RoleOp> roles(getWarpgroups() * 4);
+  for (RoleOp role : getBody().getOps<RoleOp>()) {
+    int64_t first = role.getFirstWarp(), end = first + role.getNumWarps();
+    if (end > static_cast<int64_t>(roles.size()))
+      return role.emitOpError() << "expects warps below " << roles.size()
+                                << ", but got " << first << " to " << end - 1;
+    for (int64_t warp = first; warp < end; ++warp) {
+      if (roles[warp])
+        return role.emitOpError()
+               << "expects warps that have no role, but warp " << warp
+               << " has the role \"" << roles[warp].getName() << "\"";
+      roles[warp] = role;
+    }
+    // Registers move to and from whole warpgroups.
+    for (int64_t warp = first / 4 * 4; warp < first / 4 * 4 + 4; ++warp)
+      if (roles[warp] && roles[warp].getRegisters() != role.getRegisters())
+        return role.emitOpError()
+               << "expects " << roles[warp].getRegisters()
+               << " registers, as role \"" << roles[warp].getName()
+               << "\" of the same warpgroup, but got " << role.getRegisters();
+  }
   return success();
 }
 
 LogicalResult RoleOp::verify() {
   if (getFirst() < 0 || getCount() < 1)
-    return emitOpError() << "expects at least one warpgroup, but got "
-                         << getCount() << " from " << getFirst();
+    return emitOpError() << "expects at least one "
+                         << (getOfWarps() ? "warp" : "warpgroup")
+                         << ", but got " << getCount() << " from "
+                         << getFirst();
+  if (getOfWarps() && getFirst() / 4 != (getFirst() + getCount() - 1) / 4)
+    return emitOpError() << "expects warps of one warpgroup, but got "
+                         << getFirst() << " to " << getFirst() + getCount() - 1;
   // The range and the step that setmaxnreg takes.
   if (getRegisters() < 24 || getRegisters() > 256 || getRegisters() % 8 != 0)
     return emitOpError() << "expects 24 to 256 registers, in steps of 8, but "
@@ -216,12 +245,18 @@ LogicalResult RoleOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult StageOp::verify() {
-  SharedType ring = getRing().getType(), tile = getResult().getType();
-  auto expected = SharedType::get(getContext(), 1, ring.getRows(),
-                                  ring.getColumns(), ring.getElementType());
-  if (tile != expected)
+  Type expected =
+      TypeSwitch<Type, Type>(getRing().getType())
+          .Case([&](SharedType ring) {
+            return SharedType::get(getContext(), 1, ring.getRows(),
+                                   ring.getColumns(), ring.getElementType());
+          })
+          .Case([&](SharedVectorType ring) {
+            return SharedVectorType::get(getContext(), 1, ring.getSize());
+          });
+  if (getResult().getType() != expected)
     return emitOpError() << "expects a result of type " << expected
-                         << ", but got " << tile;
+                         << ", but got " << getResult().getType();
   return success();
 }
 
@@ -263,6 +298,32 @@ LogicalResult LoadOp::verify() {
 LogicalResult StoreOp::verify() {
   return verifyCopy(*this, getDestination().getType(), getSource().getType(),
                     getCoordinates().size());
+}
+
+LogicalResult LoadGroupOp::verify() {
+  if (getBody().getOps<LoadOp>().empty())
+    return emitOpError() << "expects at least one tile.load in its body";
+  for (Operation &op : getBody().front())
+    if (!isa<LoadOp>(op) && !isMemoryEffectFree(&op))
+      return op.emitOpError()
+             << "expects to be outside of the load group: it holds loads and "
+                "what computes their operands";
+  return success();
+}
+
+LogicalResult ZeroRowsOp::verify() {
+  int64_t stages = getTile().getType().getStages();
+  if (stages != 1)
+    return emitOpError() << "expects one tile, but got " << stages << " stages";
+  return success();
+}
+
+LogicalResult ElementOp::verify() {
+  int64_t stages = getSource().getType().getStages();
+  if (stages != 1)
+    return emitOpError() << "expects one vector, but got " << stages
+                         << " stages";
+  return success();
 }
 
 LogicalResult ContractOp::verify() {
@@ -326,12 +387,22 @@ LogicalResult WaitOp::verify() {
   return success();
 }
 
+std::pair<int64_t, int64_t> MapOp::getShape() {
+  return getRegisterTileShape(getResult() ? getResult().getType()
+                                          : getInputs().front().getType());
+}
+
 LogicalResult MapOp::verify() {
-  auto shape = getRegisterTileShape(getResult().getType());
+  if (!getResult() && getInputs().empty())
+    return emitOpError()
+           << "expects an input or a result, which give the shape";
+  auto shape = getShape();
   for (Value input : getInputs())
     if (getRegisterTileShape(input.getType()) != shape)
-      return emitOpError() << "expects inputs of the shape of the result, "
-                           << shape.first << " x " << shape.second
+      return emitOpError() << "expects inputs of "
+                           << (getResult() ? "the shape of the result"
+                                           : "one shape")
+                           << ", " << shape.first << " x " << shape.second
                            << ", but got " << input.getType();
   Block &body = getBody().front();
   if (body.getNumArguments() != getInputs().size() + 2)
@@ -346,8 +417,12 @@ LogicalResult MapOp::verify() {
                            << " to be " << (isIndex ? "i32" : "f32")
                            << ", but got " << arg.getType();
   }
-  if (!cast<YieldOp>(body.getTerminator()).getValue())
-    return emitOpError() << "expects the body to yield an element";
+  bool yields = !!cast<YieldOp>(body.getTerminator()).getValue();
+  if (yields != !!getResult())
+    return emitOpError() << "expects the body to yield "
+                         << (getResult() ? "an element" : "nothing")
+                         << ", but it yields "
+                         << (yields ? "an element" : "nothing");
   return success();
 }
 

@@ -28,6 +28,8 @@ using namespace mlir::linattn::tile;
 /// Bytes in which the 128-byte swizzle repeats.
 static constexpr int64_t kSwizzleBytes = 1024;
 static constexpr int64_t kBarrierBytes = 8;
+/// What vectors are aligned to: the widest access.
+static constexpr int64_t kVectorBytes = 16;
 
 namespace {
 struct AllocateShared
@@ -38,12 +40,18 @@ struct AllocateShared
     WalkResult result = getOperation()->walk([&](KernelOp kernel) {
       Builder b(kernel.getContext());
       int64_t end = 0;
-      kernel.walk([&](AllocOp op) {
+      auto place = [&](AllocOp op, int64_t alignment, int64_t bytes) {
         if (!op.getOffset())
-          op.setOffsetAttr(
-              b.getI64IntegerAttr(llvm::alignTo(end, kSwizzleBytes)));
-        end = std::max<int64_t>(end, *op.getOffset() +
-                                         op.getResult().getType().getBytes());
+          op.setOffsetAttr(b.getI64IntegerAttr(llvm::alignTo(end, alignment)));
+        end = std::max<int64_t>(end, *op.getOffset() + bytes);
+      };
+      kernel.walk([&](AllocOp op) {
+        if (auto tiles = dyn_cast<SharedType>(op.getResult().getType()))
+          place(op, kSwizzleBytes, tiles.getBytes());
+      });
+      kernel.walk([&](AllocOp op) {
+        if (auto vectors = dyn_cast<SharedVectorType>(op.getResult().getType()))
+          place(op, kVectorBytes, vectors.getBytes());
       });
       kernel.walk([&](BarrierInitOp op) {
         if (!op.getOffset())

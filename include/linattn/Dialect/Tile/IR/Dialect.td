@@ -67,6 +67,23 @@ def Tile_SharedType : Tile_Type<"Shared", "shared"> {
   }];
 }
 
+def Tile_SharedVectorType : Tile_Type<"SharedVector", "shared_vector"> {
+  let summary = "A ring of f32 vectors in shared memory";
+  let description = [{
+    `stages` vectors of `size` elements, one behind the other.
+
+    Example: `!tile.shared_vector<3, 64>`
+  }];
+  let parameters = (ins "int64_t":$stages, "int64_t":$size);
+  let assemblyFormat = "`<` $stages `,` $size `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of one vector.
+    int64_t getVectorBytes() const { return getSize() * 4; }
+    int64_t getBytes() const { return getStages() * getVectorBytes(); }
+  }];
+}
+
 def Tile_AccumulatorType : Tile_MatrixType<"Accumulator", "accumulator"> {
   let summary = "An f32 tile in the registers of a warpgroup";
   let description = [{
@@ -92,9 +109,21 @@ def Tile_OperandType : Tile_MatrixType<"Operand", "operand"> {
 def Tile_GlobalType : Tile_Type<"Global", "global"> {
   let summary = "A tensor in global memory, seen through tiles";
   let description = [{
-    A tensor map: tiles of `rows` x 64 columns of a tensor of rank `rank`, whose
-    last two dimensions are those of the tile. Passed to the kernel by value.
-    What a tile has outside of the tensor reads as zero and is not written.
+    A tensor of rank `rank`, whose last two dimensions are those of tiles of
+    `rows` rows. What a tile has outside of the tensor reads as zero and is not
+    written. The last dimension is contiguous; the address and all other strides
+    are multiples of 16 bytes.
+
+    A kernel gets it as several parameters, in this order:
+
+    1. On sm_90a only: a tensor map of 128 bytes, by value, as made by
+       `cuTensorMapEncodeTiled` with all `rank` dimensions, boxes of `rows` x 64
+       elements (1 in all outer dimensions), the 128-byte swizzle, and zeros
+       outside.
+    2. The address of the first element.
+    3. `rank` sizes (i64), outermost first.
+    4. `rank - 1` strides (i64) in elements, outermost first, without that of
+       the last dimension.
   }];
   let parameters = (ins "int64_t":$rank, "int64_t":$rows,
                         "::mlir::Type":$elementType);
@@ -104,6 +133,11 @@ def Tile_GlobalType : Tile_Type<"Global", "global"> {
 
 def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {
   let summary = "A ring of barriers in shared memory, one a stage";
+  let description = [{
+    A phase of a barrier is over after `arrivals` arrivals: one of each warp
+    that executes `tile.barrier_arrive`, and one of each `tile.load_group`, when
+    what it loads is there.
+  }];
   let parameters = (ins "int64_t":$stages, "int64_t":$arrivals);
   let assemblyFormat = "`<` $stages `,` $arrivals `>`";
   let genVerifyDecl = 1;

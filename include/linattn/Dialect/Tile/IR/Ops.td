@@ -57,12 +57,21 @@ def Tile_ReturnOp : Tile_Op<"return", [Pure, Terminator, ReturnLike,
   let assemblyFormat = "attr-dict";
 }
 
-def Tile_RoleOp : Tile_Op<"role", [SingleBlockImplicitTerminator<"EndRoleOp">]> {
-  let summary = "Work of some of the warpgroups";
+def Tile_RoleOp : Tile_Op<"role", [
+    SingleBlockImplicitTerminator<"EndRoleOp">, HasParent<"KernelOp">]> {
+  let summary = "Work of some of the warpgroups, or of some of the warps of one";
   let description = [{
     Warpgroups `first` to `first + count - 1` run the body with `registers`
     registers per thread; the block argument is the number of the warpgroup
     within the role. The other warpgroups pass by.
+
+    With `warp` instead of `first`, the body is run by warps of one warpgroup,
+    and the block argument is the number of the warp within the role. The four
+    warps of a warpgroup can have different roles, with the same `registers`.
+
+    All threads of a warpgroup, or of a role of warps, execute the ops of the
+    body together: they are the crew of these ops. Matrix instructions need a
+    crew of one warpgroup.
 
     Example:
 
@@ -70,15 +79,24 @@ def Tile_RoleOp : Tile_Op<"role", [SingleBlockImplicitTerminator<"EndRoleOp">]> 
     tile.role "consumer" first 0 count 2 registers 240 {
     ^bb0(%group: i32):
     }
+    tile.role "loads" warp 8 count 1 registers 24 {
+    ^bb0(%warp: i32):
+    }
     ```
   }];
-  let arguments = (ins StrAttr:$name, I64Attr:$first, I64Attr:$count,
-                       I64Attr:$registers);
+  let arguments = (ins StrAttr:$name, UnitAttr:$of_warps, I64Attr:$first,
+                       I64Attr:$count, I64Attr:$registers);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $name `first` $first `count` $count `registers` $registers $body attr-dict
+    $name (`warp` $of_warps^) : (`first`)? $first `count` $count
+      `registers` $registers $body attr-dict
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The first warp of the role, and how many they are.
+    int64_t getFirstWarp() { return getFirst() * (getOfWarps() ? 1 : 4); }
+    int64_t getNumWarps() { return getCount() * (getOfWarps() ? 1 : 4); }
+  }];
 }
 
 def Tile_EndRoleOp : Tile_Op<"end_role", [Pure, Terminator, ReturnLike,
@@ -97,18 +115,20 @@ def Tile_BlockIdOp : Tile_Op<"block_id", [Pure]> {
 // Shared memory and barriers
 //===----------------------------------------------------------------------===//
 
+def Tile_AnyShared : AnyTypeOf<[Tile_SharedType, Tile_SharedVectorType]>;
+
 def Tile_AllocOp : Tile_Op<"alloc", [
     MemoryEffects<[MemAlloc]>]> {
-  let summary = "A ring of tiles in shared memory";
+  let summary = "A ring of tiles or of vectors in shared memory";
   let arguments = (ins OptionalAttr<I64Attr>:$offset);
-  let results = (outs Tile_SharedType:$result);
+  let results = (outs Tile_AnyShared:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
 def Tile_StageOp : Tile_Op<"stage", [Pure]> {
-  let summary = "One tile of a ring";
-  let arguments = (ins Tile_SharedType:$ring, I32:$index);
-  let results = (outs Tile_SharedType:$result);
+  let summary = "One tile or vector of a ring";
+  let arguments = (ins Tile_AnyShared:$ring, I32:$index);
+  let results = (outs Tile_AnyShared:$result);
   let assemblyFormat = [{
     $ring `[` $index `]` attr-dict `:` type($ring) `->` type($result)
   }];
@@ -142,61 +162,81 @@ def Tile_BarrierWaitOp : Tile_Op<"barrier_wait"> {
 }
 
 def Tile_BarrierArriveOp : Tile_Op<"barrier_arrive"> {
-  let summary = "One arrival of each warp of the warpgroup";
+  let summary = "One arrival of each warp of the crew";
+  let description = [{
+    What the threads of the warp have written to shared memory before is visible
+    to whoever waits for the phase, and they have read what they read before.
+  }];
   let arguments = (ins Tile_BarrierType:$barrier, I32:$index);
   let assemblyFormat = "$barrier `[` $index `]` attr-dict `:` type($barrier)";
 }
 
-def Tile_OneThreadOp : Tile_Op<"one_thread", [
-    SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
-  let summary = "Work that one thread of the warpgroup does for all";
+def Tile_LoadGroupOp : Tile_Op<"load_group", [SingleBlock, NoTerminator]> {
+  let summary = "Loads whose end is one arrival at a barrier";
   let description = [{
-    Copies between global and shared memory are issued by one thread. The others
-    do not wait for it.
+    The crew loads what the body says, asynchronously. When all of it is in
+    shared memory, that is one arrival at the barrier. A phase of a barrier has
+    at most one load group.
+
+    On sm_90a, one thread arrives, announces the bytes of the loads and issues
+    them; the others do not wait for it. Elsewhere all threads of the crew load.
+
+    Example:
+
+    ```mlir
+    tile.load_group %full[%stage] : !tile.barrier<3, 1> {
+      tile.load %q[%batch, %head, %row, %c0] to %qt : !tile.global<4, 64, bf16> to !tile.shared<1, 64, 128, bf16>
+    }
+    ```
   }];
+  let arguments = (ins Tile_BarrierType:$barrier, I32:$index);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$body attr-dict";
-}
-
-def Tile_BarrierExpectOp : Tile_Op<"barrier_expect"> {
-  let summary = "Arrive at a barrier and announce bytes that copies bring";
-  let description = [{
-    The phase is over when all arrivals and all announced bytes are there.
-  }];
-  let arguments = (ins Tile_BarrierType:$barrier, I32:$index, I64Attr:$bytes);
   let assemblyFormat = [{
-    $barrier `[` $index `]` `bytes` $bytes attr-dict `:` type($barrier)
-  }];
-}
-
-def Tile_LoadOp : Tile_Op<"load"> {
-  let summary = "Copy a tile from global to shared memory, asynchronously";
-  let description = [{
-    The arrival of the bytes counts for a phase of the barrier. The coordinates
-    are those of the first element of the tile, outermost dimension first.
-    Lowers to one `cp.async.bulk.tensor` per panel.
-  }];
-  let arguments = (ins Tile_GlobalType:$source, Variadic<I32>:$coordinates,
-    Tile_SharedType:$destination, Tile_BarrierType:$barrier, I32:$index);
-  let assemblyFormat = [{
-    $source `[` $coordinates `]` `to` $destination
-      `signals` $barrier `[` $index `]` attr-dict
-      `:` type($source) `to` type($destination) `signals` type($barrier)
+    $barrier `[` $index `]` `:` type($barrier) $body attr-dict
   }];
   let hasVerifier = 1;
 }
 
-def Tile_StoreOp : Tile_Op<"store"> {
+def Tile_LoadOp : Tile_Op<"load", [HasParent<"LoadGroupOp">]> {
+  let summary = "Copy a tile from global to shared memory, asynchronously";
+  let description = [{
+    The coordinates are those of the first element of the tile, outermost
+    dimension first. Elements outside of the tensor are zero.
+
+    On sm_90a one `cp.async.bulk.tensor` per panel, elsewhere `cp.async`.
+  }];
+  let arguments = (ins Tile_GlobalType:$source, Variadic<I32>:$coordinates,
+    Tile_SharedType:$destination);
+  let assemblyFormat = [{
+    $source `[` $coordinates `]` `to` $destination attr-dict
+      `:` type($source) `to` type($destination)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
   let summary = "Copy a tile from shared to global memory, asynchronously";
   let description = [{
     One group of copies; `tile.store_wait` waits for groups. What threads have
-    written to the tile must be made visible by `tile.fence` before.
+    written to the tile must be made visible by `tile.fence` and `tile.sync`
+    before. With `rows`, only the first `valid_rows` rows of the tile are
+    written.
+
+    On sm_90a one thread issues a `cp.async.bulk.tensor` per panel, if all rows
+    are valid. Elsewhere, and for tiles with fewer rows, the threads of the crew
+    copy, 16 bytes at a time and less at the last column.
+
+    Example:
+
+    ```mlir
+    tile.store %t to %o[%batch, %head, %row, %c0] rows %valid : !tile.shared<1, 64, 64, bf16> to !tile.global<4, 64, bf16>
+    ```
   }];
   let arguments = (ins Tile_SharedType:$source, Tile_GlobalType:$destination,
-    Variadic<I32>:$coordinates);
+    Variadic<I32>:$coordinates, Optional<I32>:$valid_rows);
   let assemblyFormat = [{
-    $source `to` $destination `[` $coordinates `]` attr-dict
-      `:` type($source) `to` type($destination)
+    $source `to` $destination `[` $coordinates `]` (`rows` $valid_rows^)?
+      attr-dict `:` type($source) `to` type($destination)
   }];
   let hasVerifier = 1;
 }
@@ -205,12 +245,37 @@ def Tile_StoreWaitOp : Tile_Op<"store_wait"> {
   let summary = "Wait until at most some groups of stores are unfinished";
   let description = [{
     With `reads_only`, a group counts as finished when its shared memory has
-    been read and may be overwritten.
+    been read and may be overwritten. The thread that issued the stores waits;
+    `tile.sync` tells the others.
   }];
   let arguments = (ins I64Attr:$unfinished, UnitAttr:$reads_only);
   let assemblyFormat = [{
     $unfinished (`reads_only` $reads_only^)? attr-dict
   }];
+}
+
+def Tile_ZeroRowsOp : Tile_Op<"zero_rows"> {
+  let summary = "Set the last rows of a tile in shared memory to zero";
+  let description = [{
+    The crew writes zeros to all rows from `first` on; none if `first` is not
+    less than the number of rows. For contractions and copies to see them, they
+    need a `tile.fence` and a `tile.sync`, as what `tile.store_shared` writes.
+  }];
+  let arguments = (ins Tile_SharedType:$tile, I32:$first);
+  let assemblyFormat = "$tile `from` $first attr-dict `:` type($tile)";
+  let hasVerifier = 1;
+}
+
+def Tile_ElementOp : Tile_Op<"element", [MemoryEffects<[MemRead]>]> {
+  let summary = "An element of a vector in shared memory";
+  let description = [{
+    Each thread reads for itself, so also in the body of a `tile.map`. Elements
+    of adjacent columns are read together.
+  }];
+  let arguments = (ins Tile_SharedVectorType:$source, I32:$index);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$source `[` $index `]` attr-dict `:` type($source)";
+  let hasVerifier = 1;
 }
 
 def Tile_FenceOp : Tile_Op<"fence"> {
@@ -247,8 +312,11 @@ def Tile_ContractOp : Tile_Op<"contract"> {
     dimension in its columns: [M, K] and [N, K]; `transpose_lhs` and
     `transpose_rhs` say that it has them in its rows: [K, M] and [K, N].
 
-    The operands must not change before the result has been waited for. Lowers
-    to `wgmma.mma_async` and one group.
+    The operands must not change before the result has been waited for. A loop
+    may carry the result in flight to its next round; the result of the round
+    before must be used up by then, since both have the same registers.
+
+    Lowers to `wgmma.mma_async` and one group.
   }];
   let arguments = (ins
     AnyTypeOf<[Tile_SharedType, Tile_OperandType]>:$lhs, Tile_SharedType:$rhs,
@@ -284,7 +352,13 @@ def Tile_MapOp : Tile_Op<"map", [
   let description = [{
     The body gets one f32 element of every input, then the row and the column
     (i32), and yields the element of the result. Inputs and result have one
-    shape; each is an accumulator or an operand.
+    shape; each is an accumulator or an operand. Without a result, the body
+    yields nothing and stores what it computes.
+
+    The body may read vectors in shared memory (`tile.element`) and read and
+    write global memory (`llvm.load`, `llvm.store`). A thread has pairs of
+    adjacent columns, from an even one, so accesses of 8 bytes are possible where
+    the address is known to be a multiple of 8.
 
     Example:
 
@@ -299,12 +373,17 @@ def Tile_MapOp : Tile_Op<"map", [
   }];
   let arguments = (ins
     Variadic<AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>>:$inputs);
-  let results = (outs AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>:$result);
+  let results = (outs
+    Optional<AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>>:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $inputs `:` functional-type($inputs, $result) $body attr-dict
+    $inputs `:` functional-type($inputs, results) $body attr-dict
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Rows and columns of the inputs and of the result.
+    std::pair<int64_t, int64_t> getShape();
+  }];
 }
 
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,

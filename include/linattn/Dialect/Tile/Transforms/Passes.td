@@ -16,7 +16,7 @@ def TileAllocateShared : Pass<"tile-allocate-shared"> {
   let description = [{
     Sets the `offset` of every `tile.alloc` and `tile.barrier_init` that has
     none: tiles first, in the order of the program, aligned to the 1024 bytes
-    that the swizzle repeats in, then barriers. Sets `shared_bytes` on the
+    that the swizzle repeats in, then vectors, then barriers. Sets `shared_bytes` on the
     kernel, and fails if that is more than `limit`.
 
     Before:

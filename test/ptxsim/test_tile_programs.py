@@ -1,0 +1,56 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Ops of tile programs that the forward does not use."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from support import f32, random_bf16
+from tiles import kernel_of, launch, tensor
+
+SOURCE = pathlib.Path(__file__).parent.joinpath("Inputs", "tiles.mlir").read_text()
+POISON = 0x7FC1
+
+
+@pytest.mark.parametrize("columns, stride", [(128, 128), (128, 136), (100, 104), (64, 64), (3, 8)])
+@pytest.mark.parametrize("zero, valid", [(64, 64), (64, 37), (17, 64), (5, 20), (0, 1), (-3, 0), (70, 80)])
+def test_rows(columns, stride, zero, valid):
+    """Rows are cleared and left out, and nothing is written beside the tensor."""
+    rng = np.random.default_rng(columns + zero)
+    rows, row, matrix = 100, 50, 1
+    source = random_bf16(rng, 2, rows, stride)
+    out = np.full((2, rows, stride), POISON, np.uint16)
+    views = [tensor(x.reshape(-1), 64, (2, rows, columns), (rows * stride, stride, 1)) for x in (source, out)]
+    launch(kernel_of(SOURCE, "copy"), "copy", 1, [*views, matrix, row, zero, valid], seed=columns)
+    want = np.full_like(out, POISON)
+    end = min(row + max(valid, 0), rows)
+    want[matrix, row:end, :columns] = source[matrix, row:end, :columns]
+    want[matrix, row + max(zero, 0) : end, :columns] = 0
+    np.testing.assert_array_equal(out, want)
+
+
+def test_rows_of_no_matrix():
+    """An outer coordinate outside of the tensor writes nothing."""
+    source, out = np.ones((2, 64, 128), np.uint16), np.zeros((2, 64, 128), np.uint16)
+    for valid in (64, 20):
+        launch(kernel_of(SOURCE, "copy"), "copy", 1, [tensor(source), tensor(out), 2, 0, 64, valid])
+        assert not out.any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("negate", [0, 1])
+def test_contractions_in_flight(count, negate):
+    """A contraction carried in flight, branches with accumulators, maps that store."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        a, b = random_bf16(rng, 64, 64), random_bf16(rng, 64 * count, 64)
+        bias = rng.standard_normal(64 * count).astype(np.float32)
+        out = np.full((count, 64, 64), -7.0, np.float32)
+        launch(kernel_of(SOURCE, "product"), "product", 1, [tensor(a), tensor(b), bias, out, count, negate], seed=seed)
+        products = np.einsum("mk,cnk->cmn", f32(a).astype(np.float64), f32(b).reshape(count, 64, 64).astype(np.float64))
+        if negate:
+            products[1::2] *= -1
+        want = np.where(np.tri(64, dtype=bool), products + bias.reshape(count, 1, 64), -7.0)
+        np.testing.assert_allclose(out, want, rtol=1e-5, atol=1e-4)
