@@ -11,8 +11,10 @@
 #include "linattn/ABI/Passes.h"
 #include "linattn/Host/Passes.h"
 #include "linattn/InitAll.h"
+#include "linattn/NormalForm/Passes.h"
 #include "linattn/Pipelines/Pipelines.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -83,6 +85,7 @@ LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
     HostPipelineOptions host;
     setHostOptions(targetMachine, host);
     buildNormalFormPipeline(pm, normalForm);
+    pm.addNestedPass<func::FuncOp>(createLinattnVerifyNormalForm());
     pm.addPass(createLinattnResultsToDestinations());
     buildNormalFormToBuffersPipeline(pm, host);
     pm.addPass(createLinattnAllocsToWorkspace());

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "linattn/Host/Passes.h"
+#include "linattn/NormalForm/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -88,6 +89,7 @@ void linattn::buildBuffersToLLVMPipeline(OpPassManager &pm,
 
 void linattn::buildHostPipeline(OpPassManager &pm,
                                 const HostPipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createLinattnVerifyNormalForm());
   buildNormalFormToBuffersPipeline(pm, options);
   bufferization::buildBufferDeallocationPipeline(
       pm, bufferization::BufferDeallocationPipelineOptions());

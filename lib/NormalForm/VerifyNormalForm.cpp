@@ -124,18 +124,26 @@ static LogicalResult verifyTileOp(linalg::LinalgOp op) {
          << op.getNumDpsInits() << " results";
 }
 
+/// Scalars, and the choice of a whole tensor.
+static LogicalResult verifyScalarOp(Operation *op, StringRef rule,
+                                    StringRef wayOut) {
+  if (isa<arith::ConstantOp>(op))
+    return success();
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    if (select.getCondition().getType().isInteger(1))
+      return success();
+  if (hasTensor(op->getOperandTypes()) || hasTensor(op->getResultTypes()))
+    return emitBroken(op, rule)
+           << "elementwise work on tensors to be " << wayOut;
+  return success();
+}
+
 static LogicalResult verifyInKernel(Operation *op) {
   if (isa<scf::ForallOp>(op))
     return emitBroken(op, "NF2")
            << "a kernel to stand outside of other kernels";
-  if (isScalarOp(op)) {
-    if (hasTensor(op->getOperandTypes()) ||
-        (hasTensor(op->getResultTypes()) && !isa<arith::ConstantOp>(op) &&
-         !isa<arith::SelectOp>(op)))
-      return emitBroken(op, "NF5")
-             << "elementwise work on tensors to be a linalg map";
-    return success();
-  }
+  if (isScalarOp(op))
+    return verifyScalarOp(op, "NF5", "a linalg map");
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     if (!pad.getResultType().hasStaticShape())
       return emitBroken(op, "NF4")
@@ -169,22 +177,31 @@ static LogicalResult verifyInKernel(Operation *op) {
 }
 
 static LogicalResult verifyGlue(Operation *op) {
-  if (isScalarOp(op)) {
-    if (hasTensor(op->getOperandTypes()))
-      return emitBroken(op, "NF1")
-             << "elementwise work on tensors to be cut into kernels "
-                "(scf.forall)";
-    return success();
+  if (isScalarOp(op))
+    return verifyScalarOp(op, "NF1", "cut into kernels (scf.forall)");
+  if (isa<tensor::PadOp>(op))
+    return verifyInKernel(op);
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    if (!linalgOp.hasPureTensorSemantics())
+      return emitBroken(op, "NF1") << "tensors, got buffers";
+    if (isa<linalg::FillOp>(op))
+      return success();
+    // NF2: a kernel of one iteration needs no scf.forall.
+    for (Type type : op->getOperandTypes())
+      if (auto shaped = dyn_cast<ShapedType>(type);
+          shaped && !shaped.hasStaticShape())
+        return emitBroken(op, "NF1") << "work on whole tensors of dynamic "
+                                        "shape to be cut into kernels "
+                                        "(scf.forall), got "
+                                     << type;
+    return verifyTileOp(linalgOp);
   }
   if (isStructureOp(op) ||
-      isa<linalg::FillOp, cf::AssertOp, scf::ForallOp, scf::ForOp, scf::WhileOp,
-          scf::IfOp, scf::YieldOp, scf::ConditionOp, bufferization::ToTensorOp,
+      isa<cf::AssertOp, scf::ForallOp, scf::ForOp, scf::WhileOp, scf::IfOp,
+          scf::YieldOp, scf::ConditionOp, bufferization::ToTensorOp,
           bufferization::MaterializeInDestinationOp>(op) ||
       isa<func::FuncDialect>(op->getDialect()))
     return success();
-  if (isa<linalg::LinalgOp, tensor::PadOp>(op))
-    return emitBroken(op, "NF1")
-           << "work on whole tensors to be cut into kernels (scf.forall)";
   return emitBroken(op, "NF1")
          << "scalars, slices, loops and branches between kernels";
 }

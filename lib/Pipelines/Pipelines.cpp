@@ -12,6 +12,7 @@
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -23,6 +24,8 @@ void mlir::linattn::buildSchedulePipeline(
     OpPassManager &pm, const NormalFormPipelineOptions &options) {
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
+  // arith and math on tensors are maps too.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   if (options.cInterface)
     pm.addPass(createLinattnOutlineSizes());

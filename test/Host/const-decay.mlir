@@ -2,15 +2,22 @@
 // per head, in chunks of 16 tokens of which the last is ragged, and a head size
 // that is no multiple of a vector. It is compared with the recurrence in f64.
 
-// RUN: linattn-opt %s --linattn-host-pipeline \
+// RUN: split-file %s %t
+// RUN: linattn-opt %t/kernel.mlir --linattn-host-pipeline | FileCheck %s
+
+// What calls it works on buffers: the host pipeline, less its check of the form.
+// RUN: cat %t/kernel.mlir %t/main.mlir | linattn-opt - \
+// RUN:     --linattn-normal-form-to-buffers-pipeline \
+// RUN:     --buffer-deallocation-pipeline --linattn-buffers-to-llvm-pipeline \
 // RUN:   | mlir-runner -O2 -e main --entry-point-result=void \
 // RUN:     --shared-libs=%mlir_lib/libmlir_c_runner_utils.so,%mlir_lib/libomp.so \
 // RUN:   | FileCheck %s --check-prefix=RESULT
-// RUN: linattn-opt %s --linattn-host-pipeline='vector-bits=512 vector-registers=32' \
+// RUN: cat %t/kernel.mlir %t/main.mlir | linattn-opt - \
+// RUN:     --linattn-normal-form-to-buffers-pipeline='vector-bits=512 vector-registers=32' \
+// RUN:     --buffer-deallocation-pipeline --linattn-buffers-to-llvm-pipeline \
 // RUN:   | mlir-runner -O2 -e main --entry-point-result=void \
 // RUN:     --shared-libs=%mlir_lib/libmlir_c_runner_utils.so,%mlir_lib/libomp.so \
 // RUN:   | FileCheck %s --check-prefix=RESULT
-// RUN: linattn-opt %s --linattn-host-pipeline | FileCheck %s
 
 // The relative errors of the output and of the state are below 2e-6.
 // RESULT: 1
@@ -22,7 +29,8 @@
 // CHECK: omp.parallel
 // CHECK-NOT: llvm.call
 // CHECK-NOT: llvm.intr.exp
-// CHECK: llvm.func @value
+
+//--- kernel.mlir
 
 func.func @const_decay(%Qm: memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?>>, %Km: memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?>>, %Vm: memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?>>, %Gm: memref<?xf32, strided<[1], offset: ?>>, %Om: memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?>>, %Sm: memref<?x?x20x20xf32, strided<[?, ?, ?, 1], offset: ?>>) {
   %Q = bufferization.to_tensor %Qm restrict : memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?>> to tensor<?x?x?x20xf32>
@@ -172,6 +180,8 @@ func.func @const_decay(%Qm: memref<?x?x?x20xf32, strided<[?, ?, ?, 1], offset: ?
   bufferization.materialize_in_destination %r#1 in restrict writable %Sm : (tensor<?x?x20x20xf32>, memref<?x?x20x20xf32, strided<[?, ?, ?, 1], offset: ?>>) -> ()
   return
 }
+
+//--- main.mlir
 
 // A value in [-1, 1) for each index, without a pattern.
 func.func private @value(%i: index, %seed: index) -> f32 {

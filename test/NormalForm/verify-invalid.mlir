@@ -1,7 +1,7 @@
 // RUN: linattn-opt %s -split-input-file -verify-diagnostics --linattn-verify-normal-form
 
 func.func @nf1_whole_tensors(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {
-  // expected-error @below {{'linalg.matmul' op breaks NF1 of the normal form: expected work on whole tensors to be cut into kernels (scf.forall)}}
+  // expected-error @below {{'linalg.matmul' op breaks NF1 of the normal form: expected work on whole tensors of dynamic shape to be cut into kernels (scf.forall), got 'tensor<?x8xf32>'}}
   %0 = linalg.matmul ins(%x, %w : tensor<?x8xf32>, tensor<8x8xf32>) outs(%y : tensor<?x8xf32>) -> tensor<?x8xf32>
   return %0 : tensor<?x8xf32>
 }
@@ -11,6 +11,35 @@ func.func @nf1_whole_tensors(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %y: tenso
 func.func @nf1_elementwise(%x: tensor<8xf32>) -> tensor<8xf32> {
   // expected-error @below {{'arith.addf' op breaks NF1 of the normal form: expected elementwise work on tensors to be cut into kernels (scf.forall)}}
   %0 = arith.addf %x, %x : tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @nf1_softmax(%x: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @below {{'linalg.softmax' op breaks NF1 of the normal form: expected scalars, slices, loops and branches between kernels}}
+  %0 = linalg.softmax dimension(1) ins(%x : tensor<?x16xf32>) outs(%x : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}
+
+// -----
+
+func.func @nf1_buffers(%x: memref<8xf32>) {
+  // expected-error @below {{'linalg.exp' op breaks NF1 of the normal form: expected tensors, got buffers}}
+  linalg.exp ins(%x : memref<8xf32>) outs(%x : memref<8xf32>)
+  return
+}
+
+// -----
+
+// Outside of an scf.forall, the same rules hold for work on tiles.
+func.func @nf5_kernel_of_one_iteration(%x: tensor<9xf32>, %y: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @below {{'linalg.generic' op breaks NF5 of the normal form: expected projected permutations as indexing maps, got affine_map<(d0) -> (d0 + 1)>}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(i) -> (i + 1)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<9xf32>) outs(%y : tensor<8xf32>) {
+  ^bb0(%a: f32, %z: f32):
+    linalg.yield %a : f32
+  } -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
 

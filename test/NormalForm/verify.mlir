@@ -94,3 +94,21 @@ func.func @kernel(%x: tensor<?x16xbf16>, %s0: tensor<8x8xf32>) -> (tensor<?x16xf
   %sum = tensor.extract %y#1[%c0] : tensor<2xf32>
   return %y#0, %sum : tensor<?x16xf32>, f32
 }
+
+// NF2: a kernel of one iteration, as canonicalization leaves it, and the choice
+// of a tensor.
+// CHECK-LABEL: func @one_iteration
+func.func @one_iteration(%x: tensor<?x16xf32>, %w: tensor<16x16xf32>, %acc: tensor<8x16xf32>, %b: i1) -> tensor<8x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x16xf32>
+  %rest = arith.subi %c8, %n : index
+  %tile = tensor.pad %x low[0, 0] high[%rest, 0] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<?x16xf32> to tensor<8x16xf32>
+  %0 = linalg.matmul ins(%tile, %w : tensor<8x16xf32>, tensor<16x16xf32>) outs(%acc : tensor<8x16xf32>) -> tensor<8x16xf32>
+  %1 = arith.select %b, %0, %tile : tensor<8x16xf32>
+  return %1 : tensor<8x16xf32>
+}

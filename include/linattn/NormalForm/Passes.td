@@ -19,8 +19,8 @@ def LinattnVerifyNormalForm : Pass<"linattn-verify-normal-form"> {
     found. Nothing is changed.
 
     ```mlir
-    // error: breaks NF1 of the normal form: expected work on whole tensors to
-    // be cut into kernels (scf.forall)
+    // error: breaks NF1 of the normal form: expected work on whole tensors of
+    // dynamic shape to be cut into kernels (scf.forall), got tensor<?x64xf32>
     %y = linalg.matmul ins(%x, %w : tensor<?x64xf32>, tensor<64x64xf32>) ...
     ```
   }];
