@@ -218,8 +218,8 @@ protected:
   const ProgramInfo &program;
 };
 
-/// The lowerings of ops on shared memory and barriers, of copies, and of ops on
-/// registers.
+/// The lowerings of ops on shared memory and barriers, of copies, of ops on
+/// registers of warpgroups, and of ops on vectors of warps.
 void populateSharedMemoryPatterns(const TypeConverter &converter,
                                   RewritePatternSet &patterns,
                                   const ProgramInfo &program);
@@ -229,6 +229,9 @@ void populateCopyPatterns(const TypeConverter &converter,
 void populateRegisterPatterns(const TypeConverter &converter,
                               RewritePatternSet &patterns,
                               const ProgramInfo &program);
+void populateVectorPatterns(const TypeConverter &converter,
+                            RewritePatternSet &patterns,
+                            const ProgramInfo &program);
 
 } // namespace tile
 } // namespace linattn

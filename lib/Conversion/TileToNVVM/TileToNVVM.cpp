@@ -56,6 +56,9 @@ public:
           context, SmallVector<Type>(count, element));
     };
     Type f32 = Float32Type::get(context), i32 = IntegerType::get(context, 32);
+    addConversion([=](WarpVectorType type) -> Type {
+      return getStruct(f32, type.getElementsPerLane());
+    });
     addConversion([=](AccumulatorType type) -> Type {
       return getStruct(f32,
                        type.getRows() * type.getColumns() / kWarpgroupThreads);
@@ -244,6 +247,7 @@ struct ConvertTileToNVVM
     populateSharedMemoryPatterns(converter, patterns, *program);
     populateCopyPatterns(converter, patterns, *program);
     populateRegisterPatterns(converter, patterns, *program);
+    populateVectorPatterns(converter, patterns, *program);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     if (failed(applyPartialConversion(module, target, std::move(patterns))))

@@ -33,3 +33,13 @@ tile.kernel @matrix_in_a_warp() warpgroups 2 {
     %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
   }
 }
+
+// -----
+
+tile.kernel @vector_of_two_warps(%v: !tile.vector<64>) warpgroups 2 {
+  tile.role "vectors" warp 4 count 2 registers 24 {
+  ^bb0(%warp: i32):
+    // expected-error @below {{expects a role of one warp, but got 2 warps}}
+    %s = tile.vector_scan %v : !tile.vector<64>
+  }
+}

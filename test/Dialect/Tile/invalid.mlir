@@ -283,3 +283,35 @@ tile.kernel @role_of_two_warpgroups() warpgroups 2 {
 // expected-error @below {{expects 1 to 8 warpgroups, but got 9}}
 tile.kernel @warpgroups() warpgroups 9 {
 }
+
+// -----
+
+// expected-error @below {{expects size to be a multiple of 32, but got 16}}
+func.func private @warp_vector_size(!tile.vector<16>)
+
+// -----
+
+func.func @vector_load_element(%p: !llvm.ptr<1>, %i: i64, %n: i32, %x: f32) {
+  // expected-error @below {{expects f32, bf16 or f16 elements, but got 'f64'}}
+  %v = tile.vector_load %p[%i] stride %i valid %n pad %x as f64 : !llvm.ptr<1> -> !tile.vector<64>
+  return
+}
+
+// -----
+
+func.func @vector_map_arguments(%v: !tile.vector<64>) {
+  // expected-error @below {{expects 2 block arguments: an element of each input and its number, but got 1}}
+  %0 = tile.vector_map %v : (!tile.vector<64>) -> !tile.vector<64> {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @vector_store_size(%v: !tile.vector<64>, %s: !tile.shared_vector<1, 32>) {
+  // expected-error @below {{expects one vector of 64 elements, but got '!tile.shared_vector<1, 32>'}}
+  tile.vector_store %v to %s : !tile.vector<64> to !tile.shared_vector<1, 32>
+  return
+}

@@ -111,3 +111,95 @@ tile.kernel @product(%a: !tile.global<2, 64, bf16>, %b: !tile.global<2, 64, bf16
     %rest = tile.wait %r : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
   }
 }
+
+// x[m, n] * a[m] + b[n] for %chunks chunks of 64 rows of x, where a and b are
+// running sums of g, which one warp computes beside the one that loads x. The
+// sums of whole chunks go to %totals. g is read with a stride, up to %valid.
+tile.kernel @sums(%x: !tile.global<2, 64, bf16>, %g: !llvm.ptr<1>, %stride: i64,
+                  %valid: i32, %out: !llvm.ptr<1>, %totals: !llvm.ptr<1>,
+                  %chunks: i32) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %xs = tile.alloc : !tile.shared<2, 64, 64, bf16>
+  %as = tile.alloc : !tile.shared_vector<2, 64>
+  %bs = tile.alloc : !tile.shared_vector<2, 64>
+  %full = tile.barrier_init : !tile.barrier<2, 2>
+  %empty = tile.barrier_init : !tile.barrier<2, 4>
+  tile.role "loads" warp 4 count 1 registers 40 {
+  ^bb0(%warp: i32):
+    scf.for %i = %c0 to %chunks step %c1 : i32 {
+      %stage = arith.andi %i, %c1 : i32
+      %round = arith.shrui %i, %c1 : i32
+      %odd = arith.andi %round, %c1 : i32
+      %phase = arith.xori %odd, %c1 : i32
+      tile.barrier_wait %empty[%stage] phase %phase : !tile.barrier<2, 4>
+      %row = arith.muli %i, %c64 : i32
+      %t = tile.stage %xs[%stage] : !tile.shared<2, 64, 64, bf16> -> !tile.shared<1, 64, 64, bf16>
+      tile.load_group %full[%stage] : !tile.barrier<2, 2> {
+        tile.load %x[%row, %c0] to %t : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+      }
+    }
+  }
+  tile.role "vectors" warp 6 count 1 registers 40 {
+  ^bb0(%warp: i32):
+    %pad = arith.constant 0.0 : f32
+    %c63 = arith.constant 63 : i32
+    scf.for %i = %c0 to %chunks step %c1 : i32 {
+      %stage = arith.andi %i, %c1 : i32
+      %round = arith.shrui %i, %c1 : i32
+      %odd = arith.andi %round, %c1 : i32
+      %phase = arith.xori %odd, %c1 : i32
+      %row = arith.muli %i, %c64 : i32
+      %rest = arith.subi %valid, %row : i32
+      %row64 = arith.extsi %row : i32 to i64
+      %index = arith.muli %row64, %stride : i64
+      %v = tile.vector_load %g[%index] stride %stride valid %rest pad %pad as f32 : !llvm.ptr<1> -> !tile.vector<64>
+      %sums = tile.vector_scan %v : !tile.vector<64>
+      %after = tile.vector_scan reverse exclusive %v : !tile.vector<64>
+      %a = tile.vector_map %sums : (!tile.vector<64>) -> !tile.vector<64> {
+      ^bb0(%s: f32, %n: i32):
+        %e = math.exp2 %s : f32
+        %f = arith.sitofp %n : i32 to f32
+        %w = arith.mulf %e, %f : f32
+        tile.yield %w : f32
+      }
+      tile.barrier_wait %empty[%stage] phase %phase : !tile.barrier<2, 4>
+      %at = tile.stage %as[%stage] : !tile.shared_vector<2, 64> -> !tile.shared_vector<1, 64>
+      %bt = tile.stage %bs[%stage] : !tile.shared_vector<2, 64> -> !tile.shared_vector<1, 64>
+      tile.vector_store %a to %at : !tile.vector<64> to !tile.shared_vector<1, 64>
+      tile.vector_store %after to %bt : !tile.vector<64> to !tile.shared_vector<1, 64>
+      tile.barrier_arrive %full[%stage] : !tile.barrier<2, 2>
+      %total = tile.vector_extract %sums[%c63] : !tile.vector<64>
+      %place = llvm.getelementptr %totals[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
+      llvm.store %total, %place : f32, !llvm.ptr<1>
+    }
+  }
+  tile.role "consumer" first 0 count 1 registers 240 {
+  ^bb0(%group: i32):
+    scf.for %i = %c0 to %chunks step %c1 : i32 {
+      %stage = arith.andi %i, %c1 : i32
+      %round = arith.shrui %i, %c1 : i32
+      %odd = arith.andi %round, %c1 : i32
+      tile.barrier_wait %full[%stage] phase %odd : !tile.barrier<2, 2>
+      %t = tile.stage %xs[%stage] : !tile.shared<2, 64, 64, bf16> -> !tile.shared<1, 64, 64, bf16>
+      %at = tile.stage %as[%stage] : !tile.shared_vector<2, 64> -> !tile.shared_vector<1, 64>
+      %bt = tile.stage %bs[%stage] : !tile.shared_vector<2, 64> -> !tile.shared_vector<1, 64>
+      %o = tile.load_operand %t : !tile.shared<1, 64, 64, bf16> -> !tile.operand<64, 64, bf16>
+      %base = arith.muli %i, %c64 : i32
+      tile.map %o : (!tile.operand<64, 64, bf16>) -> () {
+      ^bb0(%value: f32, %m: i32, %n: i32):
+        %a = tile.element %at[%m] : !tile.shared_vector<1, 64>
+        %b = tile.element %bt[%n] : !tile.shared_vector<1, 64>
+        %p = arith.mulf %value, %a : f32
+        %s = arith.addf %p, %b : f32
+        %row = arith.addi %base, %m : i32
+        %start = arith.muli %row, %c64 : i32
+        %index = arith.addi %start, %n : i32
+        %to = llvm.getelementptr %out[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
+        llvm.store %s, %to : f32, !llvm.ptr<1>
+      }
+      tile.barrier_arrive %empty[%stage] : !tile.barrier<2, 4>
+    }
+  }
+}

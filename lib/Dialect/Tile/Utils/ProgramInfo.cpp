@@ -133,11 +133,13 @@ static bool isRegisterTile(Type type) {
   return isa<AccumulatorType, PendingType, OperandType>(type);
 }
 
-/// Whether an op works on tiles in the registers of a warpgroup.
-static bool needsWarpgroup(Operation *op) {
+static bool isWarpVector(Type type) { return isa<WarpVectorType>(type); }
+
+/// Whether a tile op has values of a kind.
+static bool hasValues(Operation *op, bool (*isOfKind)(Type)) {
   return isa<TileDialect>(op->getDialect()) &&
-         (llvm::any_of(op->getOperandTypes(), isRegisterTile) ||
-          llvm::any_of(op->getResultTypes(), isRegisterTile));
+         (llvm::any_of(op->getOperandTypes(), isOfKind) ||
+          llvm::any_of(op->getResultTypes(), isOfKind));
 }
 
 static FailureOr<Crew> getCrewOf(Operation *op) {
@@ -160,8 +162,9 @@ static FailureOr<Crew> getCrewOf(Operation *op) {
 FailureOr<ProgramInfo> ProgramInfo::get(Operation *root) {
   ProgramInfo info;
   WalkResult result = root->walk([&](Operation *op) -> WalkResult {
-    bool matrix = needsWarpgroup(op);
-    if (matrix ||
+    bool matrix = hasValues(op, isRegisterTile);
+    bool vector = hasValues(op, isWarpVector);
+    if (matrix || vector ||
         isa<LoadGroupOp, LoadOp, StoreOp, StoreWaitOp, ZeroRowsOp>(op)) {
       FailureOr<Crew> crew = getCrewOf(op);
       if (failed(crew))
@@ -170,6 +173,9 @@ FailureOr<ProgramInfo> ProgramInfo::get(Operation *root) {
         return op->emitOpError()
                << "expects a role of whole warpgroups, but got a role of "
                << crew->threads / 32 << " warps";
+      if (vector && crew->threads != 32)
+        return op->emitOpError() << "expects a role of one warp, but got "
+                                 << crew->threads / 32 << " warps";
       info.crews[op] = *crew;
     }
     if (auto load = dyn_cast<LoadOp>(op))

@@ -32,6 +32,9 @@ def Tile_Dialect : Dialect {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
 class Tile_Type<string name, string typeMnemonic>
     : TypeDef<Tile_Dialect, name> {
   let mnemonic = typeMnemonic;
@@ -81,6 +84,22 @@ def Tile_SharedVectorType : Tile_Type<"SharedVector", "shared_vector"> {
     /// Bytes of one vector.
     int64_t getVectorBytes() const { return getSize() * 4; }
     int64_t getBytes() const { return getStages() * getVectorBytes(); }
+  }];
+}
+
+def Tile_WarpVectorType : Tile_Type<"WarpVector", "vector"> {
+  let summary = "An f32 vector in the registers of a warp";
+  let description = [{
+    Lane `l` holds `size / 32` elements that follow each other, from element
+    `l * size / 32` on.
+
+    Example: `!tile.vector<64>`
+  }];
+  let parameters = (ins "int64_t":$size);
+  let assemblyFormat = "`<` $size `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t getElementsPerLane() const { return getSize() / 32; }
   }];
 }
 

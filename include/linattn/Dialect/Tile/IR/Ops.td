@@ -17,9 +17,6 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 
-class Tile_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Tile_Dialect, mnemonic, traits>;
-
 //===----------------------------------------------------------------------===//
 // Structure
 //===----------------------------------------------------------------------===//
@@ -387,7 +384,7 @@ def Tile_MapOp : Tile_Op<"map", [
 }
 
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,
-                                     HasParent<"MapOp">]> {
+                                     ParentOneOf<["MapOp", "VectorMapOp"]>]> {
   let summary = "The element that a map computes";
   let arguments = (ins Optional<F32>:$value);
   let assemblyFormat = "($value^ `:` type($value))? attr-dict";
@@ -483,5 +480,7 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     }
   }];
 }
+
+include "linattn/Dialect/Tile/IR/VectorOps.td"
 
 #endif // LINATTN_DIALECT_TILE_IR_OPS_TD
