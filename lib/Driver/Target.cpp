@@ -21,9 +21,6 @@ using namespace mlir::linattn;
 
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 mlir::linattn::createTargetMachine(const CompileOptions &options) {
-  if (options.target != "host")
-    return llvm::createStringError("unknown target '%s': expected host",
-                                   options.target.c_str());
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
 

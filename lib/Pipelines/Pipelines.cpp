@@ -10,7 +10,9 @@
 
 #include "linattn/ABI/Passes.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
+#include "linattn/Dialect/Tile/Transforms/Passes.h"
 
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -56,6 +58,17 @@ void mlir::linattn::buildNormalFormPipeline(
   pm.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
+void mlir::linattn::buildTileToLLVMPipeline(OpPassManager &pm) {
+  pm.addPass(tile::createConvertTileToNVVM());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertNVVMToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
 void mlir::linattn::registerPipelines() {
   PassPipelineRegistration<NormalFormPipelineOptions>(
       "linattn-to-blocks-pipeline",
@@ -64,4 +77,9 @@ void mlir::linattn::registerPipelines() {
       "linattn-to-normal-form-pipeline",
       "Lower named ops to the normal form of docs/NormalForm.md",
       buildNormalFormPipeline);
+  PassPipelineRegistration<>(
+      "tile-to-llvm-pipeline",
+      "Lower tile programs with places in shared memory to the LLVM and NVVM "
+      "dialects",
+      buildTileToLLVMPipeline);
 }

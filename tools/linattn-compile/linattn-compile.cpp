@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Driver/ArtifactBuilder.h"
+#include "linattn/Driver/CompileFlags.h"
 #include "linattn/Driver/Compiler.h"
-#include "linattn/Driver/HostArtifact.h"
+#include "linattn/Driver/DeviceCode.h"
 #include "linattn/InitAll.h"
 
 #include "mlir/IR/AsmState.h"
@@ -51,6 +53,8 @@ Examples:
   linattn-compile mixer.mlir --emit=normal-form
   linattn-compile mixer.mlir --print-schedule --chunk=128 -o mixer.o
   linattn-compile mixer.mlir --mcpu=x86-64-v3 -o mixer.s
+  linattn-compile attention.mlir --target=sm_90a -o attention.lna
+  linattn-compile attention.mlir --target=sm_90a --emit=ptx
 )";
 
 namespace {
@@ -58,11 +62,15 @@ enum class Emit {
   Auto,
   Blocked,
   NormalForm,
+  Tile,
+  NVVM,
   LLVM,
   LLVMIR,
   Asm,
   Obj,
   So,
+  PTX,
+  Cubin,
   Artifact
 };
 } // namespace
@@ -81,44 +89,27 @@ static cl::opt<Emit> emitKind(
     cl::values(clEnumValN(Emit::Blocked, "blocked", "MLIR: loops over chunks"),
                clEnumValN(Emit::NormalForm, "normal-form",
                           "MLIR: contractions and maps on tiles"),
-               clEnumValN(Emit::LLVM, "llvm", "MLIR: the LLVM dialect"),
+               clEnumValN(Emit::Tile, "tile",
+                          "MLIR: tile programs and their launches (GPU)"),
+               clEnumValN(Emit::NVVM, "nvvm",
+                          "MLIR: kernels in the LLVM and NVVM dialects (GPU)"),
+               clEnumValN(Emit::LLVM, "llvm",
+                          "MLIR: the LLVM dialect; nvvm for a GPU"),
                clEnumValN(Emit::LLVMIR, "llvmir", "optimised LLVM IR (.ll)"),
                clEnumValN(Emit::Asm, "asm", "assembly (.s)"),
                clEnumValN(Emit::Obj, "obj", "an object file (.o)"),
                clEnumValN(Emit::So, "so", "a shared library (.so)"),
+               clEnumValN(Emit::PTX, "ptx", "PTX (.ptx)"),
+               clEnumValN(Emit::Cubin, "cubin", "machine code (.cubin)"),
                clEnumValN(Emit::Artifact, "artifact",
                           "an artifact for the runtime (.lna)")));
-static cl::opt<std::string> target("target",
-                                   cl::desc("What to make code for: host"),
-                                   cl::init("host"), cl::cat(category));
-static cl::opt<std::string>
-    cpu("mcpu", cl::desc("The CPU to make code for (default: native)"),
-        cl::init("native"), cl::value_desc("name"), cl::cat(category));
-static cl::opt<std::string>
-    features("mattr", cl::desc("CPU features to add or to leave out"),
-             cl::value_desc("+a,-b,..."), cl::cat(category));
-static cl::opt<unsigned> optLevel("O", cl::Prefix,
-                                  cl::desc("Optimisation level, 0 to 3 "
-                                           "(default: 3)"),
-                                  cl::init(3), cl::cat(category));
-static cl::opt<int64_t>
-    chunk("chunk",
-          cl::desc("Tokens per chunk, instead of the compiler's choice"),
-          cl::init(0), cl::value_desc("tokens"), cl::cat(category));
-static cl::opt<int64_t>
-    subChunk("sub-chunk",
-             cl::desc("Tokens per row block of a chunk, instead of the "
-                      "compiler's choice"),
-             cl::init(0), cl::value_desc("tokens"), cl::cat(category));
-static cl::opt<bool>
-    recurrence("recurrence",
-               cl::desc("Lower to the loop over tokens that defines each op: "
-                        "slow, for comparison"),
-               cl::init(false), cl::cat(category));
 static cl::opt<bool>
     printSchedule("print-schedule",
                   cl::desc("Print the schedule of every op that has one"),
                   cl::init(false), cl::cat(category));
+static cl::opt<bool> printRemarks(
+    "remarks", cl::desc("Print what was chosen for kernels and what they use"),
+    cl::init(false), cl::cat(category));
 
 //===----------------------------------------------------------------------===//
 // Stages
@@ -148,13 +139,17 @@ static FailureOr<Emit> getEmitKind() {
     return Emit::Obj;
   if (extension == ".so")
     return Emit::So;
+  if (extension == ".ptx")
+    return Emit::PTX;
+  if (extension == ".cubin")
+    return Emit::Cubin;
   if (extension == ".lna")
     return Emit::Artifact;
   if (outputPath.empty())
     return reportError("expected -o or --emit, to say what to write");
   return reportError("cannot tell from '" + outputPath +
-                     "' what to write: expected .mlir, .ll, .s, .o, .so "
-                     "or .lna, or --emit");
+                     "' what to write: expected .mlir, .ll, .s, .o, "
+                     ".so, .ptx, .cubin or .lna, or --emit");
 }
 
 static LogicalResult writeOutput(
@@ -236,39 +231,52 @@ static LogicalResult writeSharedLibrary(StringRef object) {
   return link(object, outputPath);
 }
 
-/// Compiles `module` into an artifact that holds code for the host.
+static LogicalResult writeText(StringRef text) {
+  return writeOutput([&](llvm::raw_pwrite_stream &os) {
+    os << text;
+    return success();
+  });
+}
+
+static LogicalResult writeModule(ModuleOp module) {
+  return writeOutput([&](llvm::raw_pwrite_stream &os) {
+    module.print(os);
+    return success();
+  });
+}
+
 static LogicalResult writeArtifact(ModuleOp module,
                                    const CompileOptions &options,
                                    llvm::TargetMachine &targetMachine) {
   if (outputPath.empty())
     return reportError("expected -o with the name of the artifact");
-  FailureOr<llvm::json::Object> manifest = describeHostProgram(module);
-  if (failed(manifest))
+  FailureOr<std::string> artifact =
+      buildArtifact(module, options, targetMachine);
+  return failed(artifact) ? failure() : writeText(*artifact);
+}
+
+/// Writes what is made for a GPU on the way to an artifact.
+static LogicalResult writeDeviceCode(ModuleOp module, Emit kind,
+                                     const CompileOptions &options,
+                                     const DeviceTarget &target) {
+  if (failed(lowerToTile(module, options, target)))
     return failure();
-  std::unique_ptr<llvm::MemoryBuffer> object =
-      compileToObject(module, options, targetMachine);
-  if (!object)
+  if (kind == Emit::Tile)
+    return writeModule(module);
+  OwningOpRef<ModuleOp> kernels = extractKernels(module);
+  if (failed(lowerToNVVM(*kernels, target)))
     return failure();
-  SmallString<128> path;
-  if (std::error_code error =
-          llvm::sys::fs::createTemporaryFile("linattn", "so", path))
-    return reportError("cannot write a temporary file: " + error.message());
-  llvm::FileRemover remover(path);
-  if (failed(link(object->getBuffer(), path)))
+  if (kind == Emit::NVVM || kind == Emit::LLVM)
+    return writeModule(*kernels);
+  FailureOr<std::string> ptx = emitPTX(*kernels, options, target);
+  if (failed(ptx))
     return failure();
-  auto library = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                             /*RequiresNullTerminator=*/false);
-  if (!library)
-    return reportError("cannot read a temporary file: " +
-                       library.getError().message());
-  llvm::Expected<std::string> artifact = makeHostArtifact(
-      std::move(*manifest), (*library)->getBuffer(), targetMachine);
-  if (!artifact)
-    return reportError(artifact.takeError());
-  return writeOutput([&](llvm::raw_pwrite_stream &os) {
-    os << *artifact;
-    return success();
-  });
+  if (kind == Emit::PTX)
+    return writeText(*ptx);
+  llvm::Expected<Cubin> cubin = assemblePTX(*ptx, target.chip);
+  if (!cubin)
+    return reportError(cubin.takeError());
+  return writeText(cubin->bytes);
 }
 
 static LogicalResult run(ModuleOp module, const CompileOptions &options,
@@ -281,6 +289,37 @@ static LogicalResult run(ModuleOp module, const CompileOptions &options,
   if (failed(kind))
     return failure();
 
+  if (*kind == Emit::Artifact)
+    return writeArtifact(module, options, targetMachine);
+  const DeviceTarget *device = getDeviceTarget(options.target);
+  switch (*kind) {
+  case Emit::Tile:
+  case Emit::NVVM:
+  case Emit::PTX:
+  case Emit::Cubin:
+    if (!device)
+      return reportError("what to write is made for a GPU: expected --target "
+                         "with one of " +
+                         getTargetNames() + ", but got " + options.target);
+    return writeDeviceCode(module, *kind, options, *device);
+  case Emit::LLVM:
+    if (device)
+      return writeDeviceCode(module, *kind, options, *device);
+    break;
+  case Emit::LLVMIR:
+  case Emit::Asm:
+  case Emit::Obj:
+  case Emit::So:
+    if (device)
+      return reportError("what to write is made for the host: expected .ptx, "
+                         ".cubin, .lna or --emit with one of tile, nvvm, ptx "
+                         "and cubin for " +
+                         options.target);
+    break;
+  default:
+    break;
+  }
+
   if (*kind == Emit::Blocked || *kind == Emit::NormalForm ||
       *kind == Emit::LLVM) {
     Level level = *kind == Emit::Blocked      ? Level::Blocks
@@ -288,10 +327,7 @@ static LogicalResult run(ModuleOp module, const CompileOptions &options,
                                               : Level::LLVM;
     if (failed(lower(module, level, options, targetMachine)))
       return failure();
-    return writeOutput([&](llvm::raw_pwrite_stream &os) {
-      module.print(os);
-      return success();
-    });
+    return writeModule(module);
   }
 
   if (*kind == Emit::So) {
@@ -301,8 +337,6 @@ static LogicalResult run(ModuleOp module, const CompileOptions &options,
       return failure();
     return writeSharedLibrary(object->getBuffer());
   }
-  if (*kind == Emit::Artifact)
-    return writeArtifact(module, options, targetMachine);
   if (*kind == Emit::Obj && outputPath.empty())
     return reportError("expected -o with the name of the object file");
 
@@ -333,20 +367,17 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  CompileFlags flags(category, "What to make code for: " + getTargetNames());
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
-  CompileOptions options;
-  options.target = target;
-  options.cpu = cpu;
-  options.features = features;
-  options.optLevel = optLevel;
-  options.chunk = chunk;
-  options.subChunk = subChunk;
-  options.recurrence = recurrence;
-  if (optLevel > 3)
-    return failed(
-        reportError("expected -O0 to -O3, but got -O" + Twine(optLevel)));
+  auto parsed = flags.get();
+  if (!parsed)
+    return failed(reportError(parsed.takeError()));
+  const CompileOptions &options = *parsed;
+  if (options.target != "host" && !getDeviceTarget(options.target))
+    return failed(reportError("unknown target '" + options.target +
+                              "': expected one of " + getTargetNames()));
   auto targetMachine = createTargetMachine(options);
   if (!targetMachine)
     return failed(reportError(targetMachine.takeError()));
@@ -362,6 +393,11 @@ int main(int argc, char **argv) {
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  // Handlers that were registered later are asked first.
+  ScopedDiagnosticHandler filter(&context, [](Diagnostic &diag) {
+    return success(diag.getSeverity() == DiagnosticSeverity::Remark &&
+                   !printRemarks);
+  });
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, &context);
   if (!module)
     return 1;

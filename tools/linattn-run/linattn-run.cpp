@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "linattn/Driver/CompileFlags.h"
 #include "linattn/Driver/Compiler.h"
 #include "linattn/Driver/Npy.h"
 #include "linattn/Driver/Program.h"
@@ -90,27 +91,6 @@ static cl::opt<unsigned>
            cl::desc("Run this many times, each from the same arguments, and "
                     "time the fastest"),
            cl::init(1), cl::value_desc("count"), cl::cat(category));
-static cl::opt<std::string> target("target", cl::desc("What to run on: host"),
-                                   cl::init("host"), cl::cat(category));
-static cl::opt<unsigned> optLevel("O", cl::Prefix,
-                                  cl::desc("Optimisation level, 0 to 3 "
-                                           "(default: 3)"),
-                                  cl::init(3), cl::cat(category));
-static cl::opt<int64_t>
-    chunk("chunk",
-          cl::desc("Tokens per chunk, instead of the compiler's choice"),
-          cl::init(0), cl::value_desc("tokens"), cl::cat(category));
-static cl::opt<int64_t>
-    subChunk("sub-chunk",
-             cl::desc("Tokens per row block of a chunk, instead of the "
-                      "compiler's choice"),
-             cl::init(0), cl::value_desc("tokens"), cl::cat(category));
-static cl::opt<bool>
-    recurrence("recurrence",
-               cl::desc("Lower to the loop over tokens that defines each op: "
-                        "slow, for comparison"),
-               cl::init(false), cl::cat(category));
-
 static LogicalResult reportError(const Twine &message) {
   llvm::WithColor::error(llvm::errs(), "linattn-run") << message << "\n";
   return failure();
@@ -465,15 +445,17 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  CompileFlags flags(category, "What to run on: host");
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
-  CompileOptions options;
-  options.target = target;
-  options.optLevel = std::min(optLevel.getValue(), 3u);
-  options.chunk = chunk;
-  options.subChunk = subChunk;
-  options.recurrence = recurrence;
+  auto parsed = flags.get();
+  if (!parsed)
+    return failed(reportError(parsed.takeError()));
+  const CompileOptions &options = *parsed;
+  if (options.target != "host")
+    return failed(
+        reportError("unknown target '" + options.target + "': expected host"));
   auto targetMachine = createTargetMachine(options);
   if (!targetMachine)
     return failed(reportError(targetMachine.takeError()));

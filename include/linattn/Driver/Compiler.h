@@ -29,7 +29,7 @@ namespace linattn {
 
 /// What code is made for, and how.
 struct CompileOptions {
-  /// The only target so far is "host".
+  /// "host", or a GPU that getDeviceTarget knows.
   std::string target = "host";
   /// "native", or the name of a CPU of the target.
   std::string cpu = "native";
@@ -41,6 +41,8 @@ struct CompileOptions {
   int64_t subChunk = 0;
   /// Lower to the loop over tokens, not to chunks.
   bool recurrence = false;
+  /// Have ptxas make machine code for the target, if that is a GPU.
+  bool assemble = true;
 };
 
 /// How far a program is lowered.

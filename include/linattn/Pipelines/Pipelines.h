@@ -58,6 +58,10 @@ void buildBlocksPipeline(OpPassManager &pm,
 void buildNormalFormPipeline(OpPassManager &pm,
                              const NormalFormPipelineOptions &options);
 
+/// Tile programs, whose places in shared memory are known, to the LLVM and NVVM
+/// dialects: `tile-to-llvm-pipeline`.
+void buildTileToLLVMPipeline(OpPassManager &pm);
+
 /// Registers the pipelines above by name.
 void registerPipelines();
 

@@ -37,7 +37,7 @@ func.func @too_many_operands(%n: index) {
 
 // -----
 
-tile.kernel @k(%x: !tile.global<3, 64, bf16> {tile.rows = 64 : i64}) warpgroups 1 {
+tile.kernel @k(%x: !tile.global<3, 64, bf16>) warpgroups 1 {
 }
 func.func @rank(%n: index, %x: tensor<?x64xbf16>) {
   // expected-error @below {{expects operand 0 to be a tensor of rank 3 of 'bf16', as argument 0 of 'k' is '!tile.global<3, 64, bf16>', but got 'tensor<?x64xbf16>'}}
@@ -47,21 +47,11 @@ func.func @rank(%n: index, %x: tensor<?x64xbf16>) {
 
 // -----
 
-tile.kernel @k(%x: !tile.global<2, 64, bf16> {tile.rows = 64 : i64}) warpgroups 1 {
+tile.kernel @k(%x: !tile.global<2, 64, bf16>) warpgroups 1 {
 }
 func.func @element(%n: index, %x: tensor<?x64xf16>) {
   // expected-error @below {{expects operand 0 to be a tensor of rank 2 of 'bf16', as argument 0 of 'k' is '!tile.global<2, 64, bf16>', but got 'tensor<?x64xf16>'}}
   tile.launch @k blocks(%n) ins(%x : tensor<?x64xf16>)
-  return
-}
-
-// -----
-
-tile.kernel @k(%x: !tile.global<2, 64, bf16>) warpgroups 1 {
-}
-func.func @no_rows(%n: index, %x: tensor<?x64xbf16>) {
-  // expected-error @below {{expects argument 0 of 'k' to have the attribute 'tile.rows', the rows of a tile in its tensor map}}
-  tile.launch @k blocks(%n) ins(%x : tensor<?x64xbf16>)
   return
 }
 
@@ -149,12 +139,6 @@ tile.kernel @dims_rank(%x: !tile.global<2, 64, bf16> {tile.dims = array<i64: 0, 
 
 // -----
 
-// expected-error @below {{expects 'tile.rows' to be an i64 from 1 to 256, but got 512 : i64}}
-tile.kernel @rows(%x: !tile.global<2, 64, bf16> {tile.rows = 512 : i64}) warpgroups 1 {
-}
-
-// -----
-
-// expected-error @below {{expects 'tile.rows' on an argument of type !tile.global, but argument 0 is 'i32'}}
-tile.kernel @rows_of_scalar(%n: i32 {tile.rows = 64 : i64}) warpgroups 1 {
+// expected-error @below {{expects 'tile.dims' on an argument of type !tile.global, but argument 0 is 'i32'}}
+tile.kernel @dims_of_scalar(%n: i32 {tile.dims = array<i64>}) warpgroups 1 {
 }

@@ -24,11 +24,11 @@ func.func @scale(%x: tensor<?x?x32x128xbf16>, %w: tensor<32xf32>, %z: tensor<f32
 }
 
 // CHECK: tile.kernel @scale_0
-// CHECK-SAME: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64}
+// CHECK-SAME: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>}
 tile.kernel @scale_0(
-    %x: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64},
+    %x: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>},
     %w: !llvm.ptr<1>, %w0: i64, %z: !llvm.ptr<1>, %n: i32, %b: i64, %f: f32,
-    %y: !tile.global<4, 64, bf16> {tile.rows = 64 : i64},
+    %y: !tile.global<4, 64, bf16>,
     %s: !llvm.ptr<1>, %s0: i64, %s1: i64, %s2: i64, %s3: i64) warpgroups 1 {
 }
 

@@ -40,8 +40,7 @@ LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
                                                     unsigned argIndex,
                                                     NamedAttribute attr) {
   auto kernel = dyn_cast<KernelOp>(op);
-  if (!kernel ||
-      (attr.getName() != kDimsAttrName && attr.getName() != kRowsAttrName))
+  if (!kernel || attr.getName() != kDimsAttrName)
     return success();
   Type type = kernel.getArgumentTypes()[argIndex];
   auto tensor = dyn_cast<GlobalType>(type);
@@ -50,16 +49,7 @@ LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
            << "expects '" << attr.getName().getValue()
            << "' on an argument of type !tile.global, but argument " << argIndex
            << " is " << type;
-  if (attr.getName() == kDimsAttrName)
-    return verifyDims(op, attr.getValue(), tensor.getRank());
-  auto rows = dyn_cast<IntegerAttr>(attr.getValue());
-  // The range that tensor maps take.
-  if (!rows || !rows.getType().isInteger(64) || rows.getInt() < 1 ||
-      rows.getInt() > 256)
-    return op->emitOpError()
-           << "expects '" << kRowsAttrName
-           << "' to be an i64 from 1 to 256, but got " << attr.getValue();
-  return success();
+  return verifyDims(op, attr.getValue(), tensor.getRank());
 }
 
 //===----------------------------------------------------------------------===//
@@ -81,11 +71,6 @@ static FailureOr<unsigned> matchTensor(LaunchOp launch, KernelOp kernel,
              << global.getRank() << " of " << global.getElementType()
              << ", as argument " << first << " of '" << launch.getKernel()
              << "' is " << global << ", but got " << tensor;
-    if (!kernel.getArgAttr(first, kRowsAttrName))
-      return launch.emitOpError()
-             << "expects argument " << first << " of '" << launch.getKernel()
-             << "' to have the attribute '" << kRowsAttrName
-             << "', the rows of a tile in its tensor map";
     return 1;
   }
   auto pointer = dyn_cast<LLVM::LLVMPointerType>(types[first]);

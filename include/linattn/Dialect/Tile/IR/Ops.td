@@ -440,10 +440,9 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     | `index` | `i32` or `i64` (a launch with a value that does not fit is refused) |
     | other scalar | one argument of the same type |
 
-    A kernel says how it sees a tensor with attributes of the `!tile.global`
-    argument: `tile.rows` is the number of rows of a tile in the tensor map, and
-    `tile.dims` the order in which it has the tensor's dimensions, outermost
-    first; left out, that of the tensor. The last one must be contiguous.
+    The attribute `tile.dims` of a `!tile.global` argument is the order in which
+    the kernel sees the tensor's dimensions, outermost first; left out, that of
+    the tensor. The last one must be contiguous.
 
     Example, for tensors in BNHD layout and a kernel that wants tokens and
     channels innermost:
@@ -454,11 +453,9 @@ def Tile_LaunchOp : Tile_Op<"launch", [
         outs(%y : tensor<?x?x32x128xbf16>) -> tensor<?x?x32x128xbf16>
 
     tile.kernel @scale(
-        %x: !tile.global<4, 64, bf16>
-            {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64},
+        %x: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>},
         %w: !llvm.ptr<1>, %w_stride: i64, %n: i32,
-        %y: !tile.global<4, 64, bf16>
-            {tile.dims = array<i64: 0, 2, 1, 3>, tile.rows = 64 : i64})
+        %y: !tile.global<4, 64, bf16> {tile.dims = array<i64: 0, 2, 1, 3>})
         warpgroups 1 {
     }
     ```
@@ -479,6 +476,16 @@ def Tile_LaunchOp : Tile_Op<"launch", [
       return getOutputsMutable();
     }
   }];
+}
+
+def Tile_SmCountOp : Tile_Op<"sm_count", [Pure]> {
+  let summary = "The number of multiprocessors of the device";
+  let description = [{
+    For functions that choose between launches, which an artifact does when it
+    is called: `%fills = arith.cmpi sge, %blocks, %count : index`.
+  }];
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
 }
 
 include "linattn/Dialect/Tile/IR/VectorOps.td"

@@ -41,10 +41,9 @@ inline constexpr int64_t kInstructionRows = 64;
 /// Columns of a panel: 128 bytes of 16-bit elements.
 inline constexpr int64_t kPanelColumns = 64;
 
-/// Attributes of `!tile.global` arguments: the order in which a kernel sees the
-/// dimensions of a tensor, and the rows of a tile in the tensor map.
+/// An attribute of `!tile.global` arguments: the order in which a kernel sees the
+/// dimensions of a tensor.
 inline constexpr llvm::StringLiteral kDimsAttrName = "tile.dims";
-inline constexpr llvm::StringLiteral kRowsAttrName = "tile.rows";
 
 /// How a launch passes one operand: `count` arguments of the kernel from
 /// `first`.

@@ -1,0 +1,86 @@
+//===- DeviceCode.h - tile programs to code for GPUs ------------*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_DRIVER_DEVICECODE_H
+#define LINATTN_DRIVER_DEVICECODE_H
+
+#include "linattn/Driver/Compiler.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace mlir {
+namespace linattn {
+
+/// A GPU that code is made for.
+struct DeviceTarget {
+  /// As LLVM, ptxas and manifests name it: "sm_90a".
+  StringLiteral chip;
+  /// What manifests call PTX for it: "compute_90a".
+  StringLiteral virtualArch;
+  /// The version of the PTX language: "+ptx86".
+  StringLiteral ptxFeatures;
+  /// Whether kernels get tensor maps.
+  bool usesTensorMaps;
+  /// Bytes of shared memory that a block may have.
+  int64_t sharedMemory;
+};
+
+/// The target of this name, or null.
+const DeviceTarget *getDeviceTarget(StringRef name);
+/// "host, sm_90a, ...": for messages and help.
+std::string getTargetNames();
+
+/// Lowers `module` to functions that launch tile programs, whose places in
+/// shared memory are known.
+LogicalResult lowerToTile(ModuleOp module, const CompileOptions &options,
+                          const DeviceTarget &target);
+
+/// The tile programs of `module`, in a module of their own.
+OwningOpRef<ModuleOp> extractKernels(ModuleOp module);
+
+/// Lowers a module of tile programs to the LLVM and NVVM dialects.
+LogicalResult lowerToNVVM(ModuleOp kernels, const DeviceTarget &target);
+
+/// Translates a module of kernels in the LLVM and NVVM dialects to PTX.
+FailureOr<std::string> emitPTX(ModuleOp kernels, const CompileOptions &options,
+                               const DeviceTarget &target);
+
+/// What ptxas says about a kernel.
+struct KernelReport {
+  std::string name;
+  int64_t registers = 0;
+  int64_t stackBytes = 0, spillStoreBytes = 0, spillLoadBytes = 0;
+  /// Advice that names the kernel, such as that wgmma is serialised.
+  std::vector<std::string> advice;
+
+  bool spills() const { return spillStoreBytes || spillLoadBytes; }
+};
+
+/// Machine code for one chip.
+struct Cubin {
+  std::string bytes;
+  std::vector<KernelReport> kernels;
+};
+
+/// Reads the output of `ptxas -v`.
+std::vector<KernelReport> parsePtxasOutput(StringRef output);
+
+/// Assembles PTX with ptxas: the program that the environment variable
+/// LINATTN_PTXAS names, or one on the PATH, in a virtual environment with the
+/// PyPI package nvidia-cuda-nvcc, or in an installation of CUDA.
+llvm::Expected<Cubin> assemblePTX(StringRef ptx, StringRef chip);
+
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_DRIVER_DEVICECODE_H
