@@ -299,8 +299,8 @@ static LogicalResult run(ModuleOp module, const CompileOptions &options,
   case Emit::Cubin:
     if (!device)
       return reportError("what to write is made for a GPU: expected --target "
-                         "with one of " +
-                         getTargetNames() + ", but got " + options.target);
+                         "with one other than host of " +
+                         getTargetNames());
     return writeDeviceCode(module, *kind, options, *device);
   case Emit::LLVM:
     if (device)
