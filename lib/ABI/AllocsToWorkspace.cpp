@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
@@ -114,6 +115,90 @@ private:
 };
 } // namespace
 
+/// The parallel loops around `alloc`, innermost first.
+static SmallVector<LoopLikeOpInterface> getParallelLoops(Operation *alloc) {
+  SmallVector<LoopLikeOpInterface> loops;
+  for (Operation *parent = alloc->getParentOp(); !isa<func::FuncOp>(parent);
+       parent = parent->getParentOp())
+    if (auto loop = dyn_cast<LoopLikeOpInterface>(parent);
+        loop && isParallelLoop(parent))
+      loops.push_back(loop);
+  return loops;
+}
+
+/// Calls `visit` with the induction variable, lower bound, upper bound and step
+/// of each dimension of the parallel loops around `alloc`.
+static bool forEachParallelDim(
+    Operation *alloc,
+    llvm::function_ref<bool(Value, OpFoldResult, OpFoldResult, OpFoldResult)>
+        visit) {
+  for (LoopLikeOpInterface loop : getParallelLoops(alloc)) {
+    auto ivs = loop.getLoopInductionVars();
+    auto lower = loop.getLoopLowerBounds();
+    auto upper = loop.getLoopUpperBounds();
+    auto steps = loop.getLoopSteps();
+    if (!ivs || !lower || !upper || !steps)
+      return false;
+    for (auto [iv, lb, ub, step] : llvm::zip_equal(*ivs, *lower, *upper, *steps))
+      if (!visit(iv, lb, ub, step))
+        return false;
+  }
+  return true;
+}
+
+/// How many iterations the parallel loops around `alloc` have, or null if that
+/// does not follow from sizes.
+static Value getParallelIterations(OpBuilder &b, Location loc, Operation *alloc,
+                                   SizeCloner &cloner) {
+  Value count = arith::ConstantIndexOp::create(b, loc, 1);
+  bool known = forEachParallelDim(
+      alloc, [&](Value, OpFoldResult lb, OpFoldResult ub, OpFoldResult step) {
+        Value bounds[3];
+        for (auto [value, bound] :
+             llvm::zip_equal(bounds, ArrayRef({lb, ub, step}))) {
+          auto dynamic = dyn_cast<Value>(bound);
+          value = dynamic ? cloner.clone(dynamic)
+                          : getValueOrCreateConstantIndexOp(b, loc, bound);
+          if (!value)
+            return false;
+        }
+        Value extent = arith::SubIOp::create(b, loc, bounds[1], bounds[0]);
+        Value trips = arith::CeilDivSIOp::create(b, loc, extent, bounds[2]);
+        count = arith::MulIOp::create(b, loc, count, trips);
+        return true;
+      });
+  return known ? count : Value();
+}
+
+/// The number of the current iteration among those of the parallel loops around
+/// `alloc`.
+static Value getParallelIteration(OpBuilder &b, memref::AllocOp alloc) {
+  Location loc = alloc.getLoc();
+  Value number = arith::ConstantIndexOp::create(b, loc, 0);
+  auto get = [&](OpFoldResult bound) {
+    return getValueOrCreateConstantIndexOp(b, loc, bound);
+  };
+  forEachParallelDim(
+      alloc, [&](Value iv, OpFoldResult lb, OpFoldResult ub,
+                 OpFoldResult step) {
+        Value extent = arith::SubIOp::create(b, loc, get(ub), get(lb));
+        Value trips = arith::CeilDivSIOp::create(b, loc, extent, get(step));
+        Value distance = arith::SubIOp::create(b, loc, iv, get(lb));
+        Value here = arith::DivSIOp::create(b, loc, distance, get(step));
+        number = arith::MulIOp::create(b, loc, number, trips);
+        number = arith::AddIOp::create(b, loc, number, here);
+        return true;
+      });
+  return number;
+}
+
+/// Bytes of one temporary of static shape, with what aligns the next one.
+static int64_t getAlignedBytes(MemRefType type) {
+  return llvm::alignTo(type.getNumElements() *
+                           getElementBytes(type.getElementType()),
+                       kAlignment);
+}
+
 /// Adds up the sizes of `allocs` with `cloner`; `offsets` are where they
 /// start. Returns the sum, or null after an error.
 static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
@@ -122,6 +207,23 @@ static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
   for (memref::AllocOp alloc : allocs) {
     Location loc = alloc.getLoc();
     MemRefType type = alloc.getType();
+    if (!getParallelLoops(alloc).empty()) {
+      // One for each iteration, since any of them may run at the same time.
+      Value count = getParallelIterations(b, loc, alloc, cloner);
+      if (!count) {
+        alloc.emitError() << "cannot place a temporary of type " << type
+                          << " in the workspace: expected the number of "
+                             "iterations of its parallel loop to follow from "
+                             "the sizes of the arguments";
+        return {};
+      }
+      Value each =
+          arith::ConstantIndexOp::create(b, loc, getAlignedBytes(type));
+      offsets.push_back(total);
+      Value bytes = arith::MulIOp::create(b, loc, count, each);
+      total = arith::AddIOp::create(b, loc, total, bytes);
+      continue;
+    }
     int64_t staticBytes = getElementBytes(type.getElementType());
     for (int64_t size : type.getShape())
       if (!ShapedType::isDynamic(size))
@@ -155,20 +257,10 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
   BufferViewFlowAnalysis aliases(func);
   SmallVector<memref::AllocOp> allocs;
   WalkResult walk = func.walk([&](memref::AllocOp alloc) -> WalkResult {
-    InFlightDiagnostic diag;
-    for (Operation *parent = alloc->getParentOp(); parent != func;
-         parent = parent->getParentOp())
-      if (isParallelLoop(parent)) {
-        InFlightDiagnostic diag =
-            alloc.emitError()
-            << "expected no allocation in a parallel loop, but got a "
-               "temporary of type "
-            << alloc.getType();
-        if (alloc.getType().hasStaticShape())
-          diag.attachNote() << "the tiles of the loop do not fit on the stack; "
-                               "a smaller chunk has smaller tiles";
-        return diag;
-      }
+    if (!getParallelLoops(alloc).empty() && !alloc.getType().hasStaticShape())
+      return alloc.emitError() << "expected a temporary in a parallel loop to "
+                                  "have a static shape, but got "
+                               << alloc.getType();
     if (Operation *loop = findCarryingLoop(alloc, aliases)) {
       InFlightDiagnostic diag =
           alloc.emitError()
@@ -231,6 +323,13 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
       if (isa<memref::DeallocOp>(user))
         user->erase();
     b.setInsertionPoint(alloc);
+    if (!getParallelLoops(alloc).empty()) {
+      Value each = arith::ConstantIndexOp::create(
+          b, alloc.getLoc(), getAlignedBytes(alloc.getType()));
+      Value skipped = arith::MulIOp::create(b, alloc.getLoc(),
+                                            getParallelIteration(b, alloc), each);
+      offset = arith::AddIOp::create(b, alloc.getLoc(), offset, skipped);
+    }
     Value view =
         memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(), workspace,
                                offset, alloc.getDynamicSizes());

@@ -56,6 +56,42 @@ func.func @loop(%x: memref<?xf32>) attributes {linattn.interface = {arguments = 
 
 // -----
 
+// The tiles of a kernel that do not fit on the stack: one place for each
+// iteration.
+// CHECK-LABEL: func.func @large_tiles
+//  CHECK-SAME: (%[[X:.*]]: memref<?x?xf32>, %[[W:.*]]: memref<?xi8>)
+//   CHECK-DAG: %[[C4M:.*]] = arith.constant 4194304 : index
+//   CHECK-DAG: %[[C2:.*]] = arith.constant 2 : index
+//   CHECK-DAG: %[[M:.*]] = memref.dim %[[X]], %c1
+//       CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) = (0, 0) to (%{{.*}}, %[[M]]) step (1, 2)
+//       CHECK:   %[[TRIPS:.*]] = arith.ceildivsi %[[M]], %[[C2]]
+//       CHECK:   %[[HERE:.*]] = arith.divsi %[[J]], %[[C2]]
+//       CHECK:   %[[ROW:.*]] = arith.muli %[[I]], %[[TRIPS]]
+//       CHECK:   %[[NUMBER:.*]] = arith.addi %[[ROW]], %[[HERE]]
+//       CHECK:   %[[OFFSET:.*]] = arith.muli %[[NUMBER]], %[[C4M]]
+//       CHECK:   memref.view %[[W]][%[[OFFSET]]][] : memref<?xi8> to memref<4194304xi8>
+func.func @large_tiles(%x: memref<?x?xf32>) attributes {linattn.interface = {arguments = [memref<?x?xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  %m = memref.dim %x, %c1 : memref<?x?xf32>
+  scf.forall (%i, %j) = (0, 0) to (%n, %m) step (1, 2) {
+    %a = memref.alloc() : memref<4194304xi8>
+    %v = memref.view %a[%c0][%n, %m] : memref<4194304xi8> to memref<?x?xf32>
+    memref.copy %v, %x : memref<?x?xf32> to memref<?x?xf32>
+    memref.dealloc %a : memref<4194304xi8>
+  }
+  return
+}
+// CHECK-LABEL: func.func private @large_tiles.workspace
+//  CHECK-SAME: (%[[N:.*]]: index, %[[M:.*]]: index) -> index
+//       CHECK: %[[TRIPS:.*]] = arith.ceildivsi %[[M]]
+//       CHECK: %[[COUNT:.*]] = arith.muli %[[N]], %[[TRIPS]]
+//       CHECK: %[[TOTAL:.*]] = arith.muli %[[COUNT]]
+//       CHECK: return %[[TOTAL]]
+
+// -----
+
 func.func @carried(%x: memref<4xf32>) attributes {linattn.interface = {arguments = [memref<4xf32>], inplace = array<i64: -1>, results = []}} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -76,25 +112,9 @@ func.func @parallel(%x: memref<?xf32>) attributes {linattn.interface = {argument
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?xf32>
   scf.forall (%i) in (%n) {
-    // expected-error @+1 {{expected no allocation in a parallel loop, but got a temporary of type 'memref<?xf32>'}}
+    // expected-error @+1 {{expected a temporary in a parallel loop to have a static shape, but got 'memref<?xf32>'}}
     %a = memref.alloc(%n) : memref<?xf32>
     memref.copy %a, %x : memref<?xf32> to memref<?xf32>
-  }
-  return
-}
-
-// -----
-
-// The block of the tiles of a kernel, too large for the stack.
-func.func @large_tiles(%x: memref<?xf32>) attributes {linattn.interface = {arguments = [memref<?xf32>], inplace = array<i64: -1>, results = []}} {
-  %c0 = arith.constant 0 : index
-  %n = memref.dim %x, %c0 : memref<?xf32>
-  scf.forall (%i) in (%n) {
-    // expected-error @+2 {{expected no allocation in a parallel loop, but got a temporary of type 'memref<4194304xi8>'}}
-    // expected-note @+1 {{the tiles of the loop do not fit on the stack; a smaller chunk has smaller tiles}}
-    %a = memref.alloc() : memref<4194304xi8>
-    %v = memref.view %a[%c0][%n] : memref<4194304xi8> to memref<?xf32>
-    memref.copy %v, %x : memref<?xf32> to memref<?xf32>
   }
   return
 }

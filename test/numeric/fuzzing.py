@@ -22,7 +22,7 @@ def random_program(rng):
     counts = [n for n in range(1, h + 1) if h % n == 0]
     heads = (h, rng.choice(counts), rng.choice(counts), rng.choice(counts))
     chunk = rng.choice((1, 2, 7, 16, 32, 64))
-    sub = rng.choice([n for n in range(1, chunk + 1) if chunk % n == 0])
+    sub = rng.choice([n for n in range(1, chunk + 1) if chunk % n == 0 and chunk // n <= 16])
     size = lambda: rng.choice((1, 2, 5, 8, 16, 33, 60, 64))
     program = Program(
         op=op,

@@ -120,3 +120,16 @@ def test_attention(cache, rng, program, front):
         gate = GATES[i % len(GATES)] if i else "wild"
         arguments = random_arguments(program, sizes, rng, gate)
         check(function, program, arguments, sizes, f"{program} {gate}", at_end=i % 3 != 0)
+
+
+@pytest.mark.parametrize("key_decay,value_decay", [("const", "none"), ("vector", "vector")])
+def test_tiles_that_do_not_fit_on_the_stack(cache, rng, key_decay, value_decay):
+    """The host keeps up to 1 MiB of tiles on the stack: a state of 512 x 512 is
+    as much by itself."""
+    program = Program(
+        key_decay=key_decay, value_decay=value_decay, initial=True, final=True,
+        heads=(3, 3, 1, 3), head_sizes=(512, 512), schedule=(16, 16, 16),
+    )
+    function = cache.get(program.mlir())
+    for sizes in (Sizes(2, 21), Sizes(1, 1)):
+        check(function, program, random_arguments(program, sizes, rng, "mild"), sizes, str(program))

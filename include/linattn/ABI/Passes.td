@@ -102,9 +102,11 @@ def LinattnAllocsToWorkspace
     creates a private function that computes the size of the workspace from
     the sizes of the arguments and results. Deallocations disappear.
 
-    An allocation in a parallel loop, one whose size depends on values, and
-    one that is carried from one iteration of a loop to the next are errors:
-    compiled code allocates nothing at run time.
+    An allocation of static size in a parallel loop, such as tiles that do not
+    fit on the stack, gets one place for each iteration. One of dynamic size
+    there, one whose size depends on values, and one that is carried from one
+    iteration of a loop to the next are errors: compiled code allocates nothing
+    at run time.
 
     Before:
 

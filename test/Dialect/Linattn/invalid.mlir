@@ -442,6 +442,11 @@ func.func @slopes_c3_negative() {
 // #linattn.schedule
 //===----------------------------------------------------------------------===//
 
+// expected-error @below {{expects sub_chunk to cut chunk = 256 into at most 16 row blocks, but 8 makes 32 of them; use a larger sub_chunk or a smaller chunk}}
+func.func private @schedule_c4_blocks() attributes {schedule = #linattn.schedule<chunk = 256, sub_chunk = 8, head_align = 16>}
+
+// -----
+
 // expected-error @below {{expects chunk from 1 to 1024 tokens, but got 0}}
 func.func private @schedule_c1_zero() attributes {schedule = #linattn.schedule<chunk = 0, sub_chunk = 1, head_align = 16>}
 

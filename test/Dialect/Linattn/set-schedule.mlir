@@ -1,6 +1,7 @@
 // RUN: linattn-opt %s -split-input-file --linattn-set-schedule | FileCheck %s
 // RUN: linattn-opt %s -split-input-file --linattn-set-schedule="chunk=128 sub-chunk=32 head-align=64" | FileCheck %s --check-prefix=OPTION
 // RUN: linattn-opt %s -split-input-file --linattn-set-schedule="chunk=48" | FileCheck %s --check-prefix=CHUNK
+// RUN: linattn-opt %s -split-input-file --linattn-set-schedule="chunk=544" | FileCheck %s --check-prefix=BLOCKS
 // RUN: linattn-opt %s -split-input-file --linattn-set-schedule --remark-format=emitRemark --remarks-filter="linattn.*" -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // CHECK-LABEL: func @uniform
@@ -11,6 +12,8 @@ func.func @uniform(%q: tensor<1x?x2x64xf32>, %g: tensor<2xf32>, %o: tensor<1x?x2
   // OPTION: schedule = #linattn.schedule<chunk = 128, sub_chunk = 32, head_align = 64>
   // A sub-chunk that was not asked for divides the chunk.
   // CHUNK: schedule = #linattn.schedule<chunk = 48, sub_chunk = 16, head_align = 16>
+  // Nor does it make more than 16 row blocks.
+  // BLOCKS: schedule = #linattn.schedule<chunk = 544, sub_chunk = 34, head_align = 16>
   // REMARK: remark: [Passed] Schedule
   // REMARK-SAME: chunk=32
   // REMARK-SAME: sub_chunk=16

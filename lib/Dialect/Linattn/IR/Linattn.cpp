@@ -82,9 +82,9 @@ LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      int64_t chunk, int64_t subChunk, int64_t headAlign) {
   // schedule_c1
-  if (chunk < 1 || chunk > 1024)
-    return emitError() << "expects chunk from 1 to 1024 tokens, but got "
-                       << chunk;
+  if (chunk < 1 || chunk > kMaxChunk)
+    return emitError() << "expects chunk from 1 to " << kMaxChunk
+                       << " tokens, but got " << chunk;
   // schedule_c2
   if (subChunk < 1 || chunk % subChunk != 0)
     return emitError() << "expects sub_chunk to divide chunk = " << chunk
@@ -93,5 +93,12 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
   if (headAlign < 1 || headAlign > 256)
     return emitError() << "expects head_align from 1 to 256 channels, but got "
                        << headAlign;
+  // schedule_c4
+  if (chunk / subChunk > kMaxRowBlocks)
+    return emitError() << "expects sub_chunk to cut chunk = " << chunk
+                       << " into at most " << kMaxRowBlocks
+                       << " row blocks, but " << subChunk << " makes "
+                       << chunk / subChunk
+                       << " of them; use a larger sub_chunk or a smaller chunk";
   return success();
 }

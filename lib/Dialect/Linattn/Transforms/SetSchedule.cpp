@@ -34,6 +34,17 @@ using namespace mlir::linattn;
 static constexpr int64_t kChunk = 32;
 static constexpr int64_t kSubChunk = 16;
 
+/// The sub-chunk of a chunk that the user chose: ours if it divides the chunk
+/// into few enough row blocks, and else the smallest that does.
+static int64_t chooseSubChunk(int64_t chunk) {
+  if (chunk < 1 || chunk > ScheduleAttr::kMaxChunk)
+    return kSubChunk; // The verifier refuses the chunk.
+  int64_t rows = std::gcd(kSubChunk, chunk);
+  while (chunk / rows > ScheduleAttr::kMaxRowBlocks || chunk % rows != 0)
+    ++rows;
+  return rows;
+}
+
 namespace {
 struct SetSchedule : linattn::impl::LinattnSetScheduleBase<SetSchedule> {
   using Base::Base;
@@ -56,8 +67,7 @@ private:
     if (op.getSchedule())
       return WalkResult::advance();
     int64_t tokens = chunk == 0 ? kChunk : int64_t(chunk);
-    int64_t rows =
-        subChunk == 0 ? std::gcd(kSubChunk, tokens) : int64_t(subChunk);
+    int64_t rows = subChunk == 0 ? chooseSubChunk(tokens) : int64_t(subChunk);
     auto schedule = ScheduleAttr::getChecked(
         [&] { return op.emitOpError() << "cannot be given a schedule: "; },
         &getContext(), tokens, rows, int64_t(headAlign));

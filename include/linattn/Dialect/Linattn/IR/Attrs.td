@@ -22,13 +22,14 @@ def Linattn_ScheduleAttr : AttrDef<Linattn_Dialect, "Schedule"> {
     * `chunk`: tokens per chunk, the rows of every tile.
     * `sub_chunk`: tokens per row block of the intra-chunk weights. Row block
       `i` reads only the blocks that it may attend to, so a smaller sub-chunk
-      skips more of the masked triangle. Divides `chunk`.
+      skips more of the masked triangle. Divides `chunk`, into at most 16 row
+      blocks: each is code of its own.
     * `head_align`: head sizes are padded, inside the tile, to a multiple of
       this many channels.
 
     Chosen by `linattn-set-schedule`, or written by hand.
 
-    Constraints: schedule_c1 to schedule_c3 in `docs/Spec.md`.
+    Constraints: schedule_c1 to schedule_c4 in `docs/Spec.md`.
 
     Example:
 
@@ -43,6 +44,11 @@ def Linattn_ScheduleAttr : AttrDef<Linattn_Dialect, "Schedule"> {
         `head_align` `=` $headAlign `>`
   }];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t kMaxChunk = 1024;
+    /// Row blocks are unrolled: with more of them, compiling takes minutes.
+    static constexpr int64_t kMaxRowBlocks = 16;
+  }];
 }
 
 #endif // LINATTN_DIALECT_LINATTN_IR_ATTRS_TD
