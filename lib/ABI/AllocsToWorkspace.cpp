@@ -139,7 +139,8 @@ static bool forEachParallelDim(
     auto steps = loop.getLoopSteps();
     if (!ivs || !lower || !upper || !steps)
       return false;
-    for (auto [iv, lb, ub, step] : llvm::zip_equal(*ivs, *lower, *upper, *steps))
+    for (auto [iv, lb, ub, step] :
+         llvm::zip_equal(*ivs, *lower, *upper, *steps))
       if (!visit(iv, lb, ub, step))
         return false;
   }
@@ -178,17 +179,16 @@ static Value getParallelIteration(OpBuilder &b, memref::AllocOp alloc) {
   auto get = [&](OpFoldResult bound) {
     return getValueOrCreateConstantIndexOp(b, loc, bound);
   };
-  forEachParallelDim(
-      alloc, [&](Value iv, OpFoldResult lb, OpFoldResult ub,
-                 OpFoldResult step) {
-        Value extent = arith::SubIOp::create(b, loc, get(ub), get(lb));
-        Value trips = arith::CeilDivSIOp::create(b, loc, extent, get(step));
-        Value distance = arith::SubIOp::create(b, loc, iv, get(lb));
-        Value here = arith::DivSIOp::create(b, loc, distance, get(step));
-        number = arith::MulIOp::create(b, loc, number, trips);
-        number = arith::AddIOp::create(b, loc, number, here);
-        return true;
-      });
+  forEachParallelDim(alloc, [&](Value iv, OpFoldResult lb, OpFoldResult ub,
+                                OpFoldResult step) {
+    Value extent = arith::SubIOp::create(b, loc, get(ub), get(lb));
+    Value trips = arith::CeilDivSIOp::create(b, loc, extent, get(step));
+    Value distance = arith::SubIOp::create(b, loc, iv, get(lb));
+    Value here = arith::DivSIOp::create(b, loc, distance, get(step));
+    number = arith::MulIOp::create(b, loc, number, trips);
+    number = arith::AddIOp::create(b, loc, number, here);
+    return true;
+  });
   return number;
 }
 
@@ -326,8 +326,8 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
     if (!getParallelLoops(alloc).empty()) {
       Value each = arith::ConstantIndexOp::create(
           b, alloc.getLoc(), getAlignedBytes(alloc.getType()));
-      Value skipped = arith::MulIOp::create(b, alloc.getLoc(),
-                                            getParallelIteration(b, alloc), each);
+      Value skipped = arith::MulIOp::create(
+          b, alloc.getLoc(), getParallelIteration(b, alloc), each);
       offset = arith::AddIOp::create(b, alloc.getLoc(), offset, skipped);
     }
     Value view =

@@ -15,11 +15,11 @@
 // CHECK-NOT: linalg.fill
 // CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) = (0, 0) to (%[[N]], 128) step (64, 64) shared_outs(%[[O:.*]] = %[[E]])
 // CHECK:   %[[VALID:.*]] = affine.min #[[MIN]](%[[I]])[%[[N]]]
+// CHECK:   %[[Z:.*]] = linalg.fill {{.*}} -> tensor<64x64xf32>
 // CHECK:   %[[XI:.*]] = tensor.extract_slice %[[X]][%[[I]], 0] [%[[VALID]], 96] [1, 1]
 // CHECK:   %[[XT:.*]] = tensor.pad %[[XI]]
 // CHECK:     tensor<?x96xbf16> to tensor<64x96xbf16>
 // CHECK:   %[[WT:.*]] = tensor.extract_slice %[[W]][0, %[[J]]] [96, 64] [1, 1] : tensor<96x128xbf16> to tensor<96x64xbf16>
-// CHECK:   %[[Z:.*]] = linalg.fill {{.*}} -> tensor<64x64xf32>
 // CHECK:   %[[T:.*]] = linalg.matmul ins(%[[XT]], %[[WT]] : {{.*}}) outs(%[[Z]] : tensor<64x64xf32>)
 // CHECK:   %[[ROWS:.*]] = tensor.extract_slice %[[T]][0, 0] [%[[VALID]], 64] [1, 1]
 // CHECK:   tensor.parallel_insert_slice %[[ROWS]] into %[[O]][%[[I]], %[[J]]] [%[[VALID]], 64] [1, 1]
@@ -85,11 +85,11 @@ func.func @index(%out: tensor<?xindex>) -> tensor<?xindex> {
 // CHECK-LABEL: func.func @sum_into
 // CHECK-SAME: %[[X:.*]]: tensor<?x100xf32>, %[[OUT:.*]]: tensor<?xf32>
 // CHECK: scf.forall (%[[I:.*]]) = (0) to (%{{.*}}) step (64) shared_outs(%[[O:.*]] = %[[OUT]])
-// CHECK:   tensor.pad
-// CHECK:     tensor<?x100xf32> to tensor<64x100xf32>
 // CHECK:   %[[OI:.*]] = tensor.extract_slice %[[O]][%[[I]]]
 // CHECK:   tensor.pad %[[OI]]
 // CHECK:     tensor<?xf32> to tensor<64xf32>
+// CHECK:   tensor.pad
+// CHECK:     tensor<?x100xf32> to tensor<64x100xf32>
 // CHECK:   linalg.generic
 func.func @sum_into(%x: tensor<?x100xf32>, %out: tensor<?xf32>) -> tensor<?xf32> {
   %0 = linalg.generic
@@ -136,4 +136,61 @@ func.func @inside(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
 func.func @whole_sum(%x: tensor<8xf32>, %out: tensor<f32>) -> tensor<f32> {
   %0 = linalg.reduce { arith.addf } ins(%x : tensor<8xf32>) outs(%out : tensor<f32>) dimensions = [0]
   return %0 : tensor<f32>
+}
+
+// -----
+
+// A long contracted loop runs in the kernel, over tiles that divide it.
+
+// CHECK-LABEL: func.func @long_contraction
+// CHECK: scf.forall (%[[I:.*]]) = (0) to (%{{.*}}) step (64)
+// CHECK:   %[[ZERO:.*]] = linalg.fill {{.*}} -> tensor<64x32xf32>
+// CHECK:   %[[SUM:.*]] = scf.for %[[K:.*]] = %{{.*}} to %c4000 step %c500 iter_args(%[[ACC:.*]] = %[[ZERO]]) -> (tensor<64x32xf32>)
+// CHECK:     tensor.extract_slice %{{.*}}[%[[I]], %[[K]]] [%{{.*}}, 500] [1, 1]
+// CHECK:     %[[X:.*]] = tensor.pad {{.*}}
+// CHECK:     %[[W:.*]] = tensor.extract_slice %{{.*}}[%[[K]], 0] [500, 32] [1, 1]
+// CHECK:     %[[T:.*]] = linalg.matmul ins(%[[X]], %[[W]] : tensor<64x500xf32>, tensor<500x32xf32>) outs(%[[ACC]] : tensor<64x32xf32>)
+// CHECK:     scf.yield %[[T]]
+// CHECK:   tensor.extract_slice %[[SUM]]
+func.func @long_contraction(%x: tensor<?x4000xf32>, %w: tensor<4000x32xf32>) -> tensor<?x32xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x4000xf32>
+  %e = tensor.empty(%n) : tensor<?x32xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<?x4000xf32>, tensor<4000x32xf32>) outs(%f : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+// No divisor of a prime is a useful tile: the last one is padded, with zeros.
+
+// CHECK-LABEL: func.func @prime_contraction
+// CHECK: scf.for %[[K:.*]] = %{{.*}} to %c2003 step %c512
+// CHECK:   affine.min #{{.*}}(%[[K]])
+// CHECK:   linalg.matmul ins(%{{.*}}, %{{.*}} : tensor<64x512xf32>, tensor<512x32xf32>)
+func.func @prime_contraction(%x: tensor<?x2003xf32>, %w: tensor<2003x32xf32>, %o: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %0 = linalg.matmul ins(%x, %w : tensor<?x2003xf32>, tensor<2003x32xf32>) outs(%o : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+// Tiles have at most 65536 elements: the outermost loops get smaller ones.
+
+// CHECK-LABEL: func.func @wide_rows
+// CHECK: scf.forall (%{{.*}}) = (0) to (%{{.*}}) step (8)
+// CHECK: linalg.reduce {{.*}} ins(%{{.*}} : tensor<8x8192xf32>)
+func.func @wide_rows(%x: tensor<?x8192xf32>, %o: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = linalg.reduce { arith.addf } ins(%x : tensor<?x8192xf32>) outs(%o : tensor<?xf32>) dimensions = [1]
+  return %0 : tensor<?xf32>
+}
+
+// CHECK-LABEL: func.func @many_dims
+// CHECK: scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) = (0, 0, 0) to (%{{.*}}, %{{.*}}, %{{.*}}) step (1, 16, 64)
+// CHECK: linalg.exp ins(%{{.*}} : tensor<1x16x64x64xf32>)
+func.func @many_dims(%x: tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32> {
+  %0 = linalg.exp ins(%x : tensor<?x?x?x64xf32>) outs(%x : tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32>
+  return %0 : tensor<?x?x?x64xf32>
 }

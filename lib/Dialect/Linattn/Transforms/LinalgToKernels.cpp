@@ -38,6 +38,7 @@ struct TileLoop {
   OpFoldResult size;
   /// True if the kernel has a dimension for the loop.
   bool isTiled;
+  bool isParallel;
   /// In the kernel: where the tile starts, and how much of it is real.
   OpFoldResult offset, valid;
 };
@@ -52,6 +53,9 @@ public:
 
 private:
   LogicalResult chooseTiles();
+  void shrinkTiles();
+  void setPosition(TileLoop &loop, Value offset);
+  SmallVector<Value> buildWork(ValueRange outputTiles);
   /// The tile of an operand, padded to its static shape.
   Value getTile(OpBuilder &b, OpOperand &operand, Value source);
   /// The tile of an output, which takes a fill of the whole tensor along.
@@ -64,9 +68,46 @@ private:
   Location loc;
   int64_t tileSize;
   SmallVector<TileLoop> loops;
+  /// The loop of a contraction that runs in the kernel, tile by tile.
+  TileLoop *split = nullptr;
 };
 
 } // namespace
+
+/// A contracted loop longer than twice this runs over tiles of about as many
+/// elements.
+static constexpr int64_t kContractedElements = 512;
+/// Elements of a tile, at most: 256 KiB of f32.
+static constexpr int64_t kTileElements = 1 << 16;
+
+/// The tile of a contracted loop of `size` elements: one that divides it, if
+/// there is one of a useful size.
+static int64_t getContractedTile(int64_t size) {
+  for (int64_t tile = kContractedElements; tile > kContractedElements / 2;
+       --tile)
+    if (size % tile == 0)
+      return tile;
+  return kContractedElements;
+}
+
+/// Halves tiles of parallel loops, outermost first, until every operand's tile
+/// is small enough.
+void KernelBuilder::shrinkTiles() {
+  auto isTooLarge = [&] {
+    return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+      uint64_t elements = 1;
+      for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults())
+        elements = llvm::SaturatingMultiply<uint64_t>(
+            elements, loops[cast<AffineDimExpr>(expr).getPosition()].tileSize);
+      return elements > uint64_t(kTileElements);
+    });
+  };
+  for (TileLoop &loop : loops)
+    while (loop.isParallel && loop.tileSize > 1 && isTooLarge()) {
+      loop.tileSize = llvm::divideCeil(loop.tileSize, 2);
+      loop.isTiled = true;
+    }
+}
 
 LogicalResult KernelBuilder::chooseTiles() {
   for (OpOperand &operand : op->getOpOperands())
@@ -91,7 +132,8 @@ LogicalResult KernelBuilder::chooseTiles() {
     loop.size = sizes[i];
     std::optional<int64_t> constant = getConstantIntValue(sizes[i]);
     loop.isTiled = false;
-    if (iterators[i] != utils::IteratorType::parallel) {
+    loop.isParallel = iterators[i] == utils::IteratorType::parallel;
+    if (!loop.isParallel) {
       if (!constant)
         return op.emitOpError()
                << "expects loops that are not parallel to have a static size, "
@@ -109,10 +151,20 @@ LogicalResult KernelBuilder::chooseTiles() {
     loop.valid = loop.size;
     loops.insert(loops.begin(), loop);
   }
+  auto contracted = llvm::make_filter_range(
+      loops, [](TileLoop &loop) { return !loop.isParallel; });
+  if (isContraction && llvm::hasSingleElement(contracted)) {
+    TileLoop &loop = *contracted.begin();
+    if (loop.tileSize > 2 * kContractedElements) {
+      loop.tileSize = getContractedTile(loop.tileSize);
+      split = &loop;
+    }
+  }
+  shrinkTiles();
   // A kernel has at least one dimension.
   if (llvm::none_of(loops, [](TileLoop &loop) { return loop.isTiled; }))
-    for (auto [loop, iterator] : llvm::zip(loops, iterators))
-      if (iterator == utils::IteratorType::parallel) {
+    for (TileLoop &loop : loops)
+      if (loop.isParallel) {
         loop.isTiled = true;
         break;
       }
@@ -166,6 +218,58 @@ Value KernelBuilder::getOutputTile(OpBuilder &b, OpOperand &operand,
   return linalg::FillOp::create(b, loc, fill.value(), tile).getResult(0);
 }
 
+/// Says that the tile of `loop` starts at `offset`, and how much of it is real.
+void KernelBuilder::setPosition(TileLoop &loop, Value offset) {
+  loop.offset = offset;
+  OpFoldResult tile = rewriter.getIndexAttr(loop.tileSize);
+  std::optional<int64_t> constant = getConstantIntValue(loop.size);
+  if (loop.tileSize == 1 || (constant && *constant % loop.tileSize == 0)) {
+    loop.valid = tile;
+    return;
+  }
+  AffineMap map = AffineMap::get(
+      1, 1,
+      {rewriter.getAffineConstantExpr(loop.tileSize),
+       rewriter.getAffineSymbolExpr(0) - rewriter.getAffineDimExpr(0)},
+      rewriter.getContext());
+  loop.valid = affine::makeComposedFoldedAffineMin(rewriter, loc, map,
+                                                   {loop.offset, loop.size});
+}
+
+/// The op on tiles; in a loop over tiles of the contracted loop, if that is
+/// split. The zeros that pad the last of these add nothing.
+SmallVector<Value> KernelBuilder::buildWork(ValueRange outputTiles) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  scf::ForOp loop;
+  if (split) {
+    auto constant = [&](OpFoldResult value) {
+      return getValueOrCreateConstantIndexOp(rewriter, loc, value);
+    };
+    loop = scf::ForOp::create(rewriter, loc, constant(rewriter.getIndexAttr(0)),
+                              constant(split->size),
+                              constant(rewriter.getIndexAttr(split->tileSize)),
+                              outputTiles);
+    rewriter.setInsertionPointToStart(loop.getBody());
+    setPosition(*split, loop.getInductionVar());
+    outputTiles = loop.getRegionIterArgs();
+  }
+  SmallVector<Value> tiles;
+  for (OpOperand *input : op.getDpsInputOperands())
+    tiles.push_back(getTile(rewriter, *input, input->get()));
+  llvm::append_range(tiles, outputTiles);
+  auto tiled = cast<linalg::LinalgOp>(
+      mlir::clone(rewriter, op, TypeRange(outputTiles), tiles));
+  SmallVector<OpFoldResult> offsets;
+  for (TileLoop &loop : loops)
+    offsets.push_back(loop.offset);
+  linalg::offsetIndices(rewriter, tiled, offsets);
+  if (!loop)
+    return llvm::to_vector(ValueRange(tiled->getResults()));
+  rewriter.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(rewriter, loc, tiled->getResults());
+  return llvm::to_vector(ValueRange(loop.getResults()));
+}
+
 LogicalResult KernelBuilder::build() {
   if (failed(chooseTiles()))
     return failure();
@@ -196,51 +300,25 @@ LogicalResult KernelBuilder::build() {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointToStart(kernel.getBody());
   unsigned dim = 0;
-  AffineExpr size = rewriter.getAffineSymbolExpr(0),
-             offset = rewriter.getAffineDimExpr(0);
-  for (TileLoop &loop : loops) {
-    if (!loop.isTiled)
-      continue;
-    loop.offset = kernel.getInductionVar(dim++);
-    OpFoldResult tile = rewriter.getIndexAttr(loop.tileSize);
-    std::optional<int64_t> constant = getConstantIntValue(loop.size);
-    if (constant && *constant % loop.tileSize == 0) {
-      loop.valid = tile;
-      continue;
-    }
-    AffineMap map = AffineMap::get(
-        1, 1, {rewriter.getAffineConstantExpr(loop.tileSize), size - offset},
-        rewriter.getContext());
-    loop.valid = affine::makeComposedFoldedAffineMin(rewriter, loc, map,
-                                                     {loop.offset, loop.size});
-  }
-
-  SmallVector<Value> tiles;
-  for (OpOperand *input : op.getDpsInputOperands())
-    tiles.push_back(getTile(rewriter, *input, input->get()));
-  SmallVector<Type> resultTypes;
-  for (auto [i, argument] : llvm::enumerate(kernel.getRegionIterArgs())) {
-    tiles.push_back(
-        getOutputTile(rewriter, *op.getDpsInitOperand(i), argument));
-    resultTypes.push_back(tiles.back().getType());
-  }
-  auto tiled =
-      cast<linalg::LinalgOp>(mlir::clone(rewriter, op, resultTypes, tiles));
-  SmallVector<OpFoldResult> loopOffsets;
   for (TileLoop &loop : loops)
-    loopOffsets.push_back(loop.offset);
-  linalg::offsetIndices(rewriter, tiled, loopOffsets);
+    if (loop.isTiled)
+      setPosition(loop, kernel.getInductionVar(dim++));
 
-  rewriter.setInsertionPointAfter(tiled);
+  SmallVector<Value> outputTiles;
+  for (auto [i, argument] : llvm::enumerate(kernel.getRegionIterArgs()))
+    outputTiles.push_back(
+        getOutputTile(rewriter, *op.getDpsInitOperand(i), argument));
+  SmallVector<Value> results = buildWork(outputTiles);
+
   for (auto [i, argument] : llvm::enumerate(kernel.getRegionIterArgs())) {
     SmallVector<OpFoldResult> offsets, sizes;
     SmallVector<int64_t> shape;
     getSlice(*op.getDpsInitOperand(i), offsets, sizes, shape);
     SmallVector<OpFoldResult> zeros(shape.size(), rewriter.getIndexAttr(0));
     SmallVector<OpFoldResult> ones(shape.size(), rewriter.getIndexAttr(1));
-    rewriter.setInsertionPointAfter(tiled);
-    Value rows = tensor::ExtractSliceOp::create(
-        rewriter, loc, tiled->getResult(i), zeros, sizes, ones);
+    rewriter.setInsertionPointAfterValue(results[i]);
+    Value rows = tensor::ExtractSliceOp::create(rewriter, loc, results[i],
+                                                zeros, sizes, ones);
     rewriter.setInsertionPointToEnd(kernel.getTerminator().getBody());
     tensor::ParallelInsertSliceOp::create(rewriter, loc, rows, argument,
                                           offsets, sizes, ones);

@@ -104,8 +104,10 @@ def LinattnLinalgToKernels : Pass<"linattn-linalg-to-kernels"> {
     ops on tensors with a dynamic number of tokens. This pass brings them into
     the normal form: each becomes an `scf.forall` over tiles of its parallel
     loops. The last tile of a loop is padded with zeros, and only its valid
-    part is written back. Loops that are not parallel stay whole; their size
-    has to be static. A `cf.assert` in front of the kernel checks that the
+    part is written back. Tiles of parallel loops shrink, outermost first, until
+    no tile has more than 65536 elements. Loops that are not parallel must have
+    a static size, and stay whole, but for a long contracted loop, which becomes
+    a loop over tiles in the kernel. A `cf.assert` in front of the kernel checks that the
     dynamic sizes of the operands agree.
 
     Before:
