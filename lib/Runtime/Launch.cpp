@@ -8,6 +8,7 @@
 
 #include "Launch.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -136,6 +137,9 @@ static int getPowerIndex(int bytes, int first) {
   return index;
 }
 
+/// What the tensor maps of tensors without elements point to.
+static constexpr uint64_t kEmptyTensorAddress = 16;
+
 bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
   uint64_t address;
   if (!computeAddress(map.address, address))
@@ -144,27 +148,38 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
                          ? function.tensors[map.address.tensor].name.c_str()
                      : map.address.kind == BaseKind::Workspace ? "(workspace)"
                                                                : "(constants)";
+  uint64_t sizes[kMaxTensorMapRank], byteStrides[kMaxTensorMapRank];
+  int64_t elementBytes = getDtypeBytes(map.dtype);
+  bool isEmpty = false;
+  for (int dim = 0; dim < map.rank; ++dim) {
+    int64_t size;
+    if (!call.evaluate(map.sizes[dim], size, "tensor map of %s: size %d", name,
+                       dim))
+      return false;
+    if (size < 0 || size > int64_t(1) << 32)
+      return fail("tensor map of %s: expected a size of at most 2^32 in "
+                  "dimension %d from the inside, but got %lld",
+                  name, dim, static_cast<long long>(size));
+    isEmpty |= size == 0;
+    sizes[dim] = size;
+  }
+  // The driver makes no maps of nothing. The kernel knows the sizes, and does
+  // not copy a tile from here: it would fault.
+  if (isEmpty) {
+    address = kEmptyTensorAddress;
+    std::fill_n(sizes, map.rank, 1);
+  }
   if (!address || address % 16)
     return fail("tensor map of %s: expected an address aligned to 16 bytes, "
                 "but got 0x%llx",
                 name, static_cast<unsigned long long>(address));
-  uint64_t sizes[kMaxTensorMapRank], byteStrides[kMaxTensorMapRank];
-  int64_t elementBytes = getDtypeBytes(map.dtype);
-  for (int dim = 0; dim < map.rank; ++dim) {
-    int64_t size, stride;
-    if (!call.evaluate(map.sizes[dim], size, "tensor map of %s: size %d", name,
-                       dim))
-      return false;
-    if (size < 1 || size > int64_t(1) << 32)
-      return fail("tensor map of %s: expected a size of 1 to 2^32 in dimension "
-                  "%d from the inside, but got %lld",
-                  name, dim, static_cast<long long>(size));
-    sizes[dim] = size;
-    if (dim == 0)
-      continue;
+  for (int dim = 1; dim < map.rank; ++dim) {
+    int64_t stride;
     if (!call.evaluate(map.strides[dim], stride, "tensor map of %s: stride %d",
                        name, dim))
       return false;
+    if (isEmpty)
+      stride = 16 / elementBytes;
     // The driver takes at most 2^40 - 1 bytes.
     if (stride < 0 || stride >= (int64_t(1) << 40) / elementBytes ||
         stride * elementBytes % 16)

@@ -183,6 +183,23 @@ TEST_F(Launch, EmptyGridIsNoLaunch) {
   EXPECT_TRUE(fake->launches.empty());
 }
 
+TEST_F(Launch, TensorMapOfNothing) {
+  // A kernel may have work to do on a tensor without elements, whose address
+  // may be null.
+  std::string manifest = kTestManifest;
+  const std::string condition = R"(["or", ["<", "splits", 2], ["==", "N", 0]])";
+  manifest.replace(manifest.find(condition), condition.size(), "0");
+  ASSERT_EQ(prepare(manifest), LINATTN_OK) << error.message;
+  ScanCall call(/*batch=*/20, /*tokens=*/0);
+  call.tensors[1].data = nullptr;
+  ASSERT_EQ(call.launch(entry), LINATTN_OK) << call.error.message;
+  ASSERT_FALSE(fake->tensorMaps.empty());
+  const FakeTensorMap &map = fake->tensorMaps[0];
+  EXPECT_EQ(map.sizes, (std::vector<uint64_t>{1, 1, 1}));
+  EXPECT_EQ(map.byteStrides, (std::vector<uint64_t>{16, 16}));
+  EXPECT_EQ(map.address, 16u);
+}
+
 TEST_F(Launch, StridesAndSmallDimensions) {
   fake->smCount = 16;
   ASSERT_EQ(prepare(), LINATTN_OK) << error.message;
@@ -317,8 +334,8 @@ TEST_F(Launch, RefusesBadPlans) {
          "0 to 30720 in the workspace");
   expect(R"("strides": ["xn", "xb"])", R"("strides": [1, "xb"])",
          LINATTN_BAD_LAUNCH, "multiple of 16 bytes");
-  expect(R"("sizes": [64, "N", "B"])", R"("sizes": [64, ["-", "N", 100], "B"])",
-         LINATTN_BAD_LAUNCH, "size of 1 to 2^32");
+  expect(R"("sizes": [64, "N", "B"])", R"("sizes": [64, ["-", "N", 101], "B"])",
+         LINATTN_BAD_LAUNCH, "size of at most 2^32");
   expect(R"("workspace": ["*", "B", "splits", 256])",
          R"("workspace": ["-", 0, "B"])", LINATTN_BAD_EXPRESSION,
          "the size is -20");
