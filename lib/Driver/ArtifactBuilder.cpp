@@ -166,7 +166,8 @@ mlir::linattn::buildArtifact(ModuleOp module, const CompileOptions &options,
             addDeviceCode(*copy, options, *target, *program, writer, targets)))
       return failure();
   }
-  bool isForDevices = !module.getOps<tile::KernelOp>().empty();
+  bool isForDevices =
+      options.deviceOnly || !module.getOps<tile::KernelOp>().empty();
   if (!isForDevices || targets.empty())
     if (failed(addHostCode(module, options, targetMachine, *program, writer)))
       return failure();

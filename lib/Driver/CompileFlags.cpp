@@ -37,7 +37,11 @@ CompileFlags::CompileFlags(cl::OptionCategory &category, std::string targetHelp)
       ptxOnly("ptx-only",
               cl::desc("Leave it to the GPU's driver to assemble PTX, which "
                        "takes no ptxas"),
-              cl::init(false), cl::cat(category)) {}
+              cl::init(false), cl::cat(category)),
+      deviceOnly("device-only",
+                 cl::desc("Leave code for the host out of an artifact for a "
+                          "GPU"),
+                 cl::init(false), cl::cat(category)) {}
 
 llvm::Expected<CompileOptions> CompileFlags::get() const {
   if (optLevel > 3)
@@ -52,5 +56,6 @@ llvm::Expected<CompileOptions> CompileFlags::get() const {
   options.subChunk = subChunk;
   options.recurrence = recurrence;
   options.assemble = !ptxOnly;
+  options.deviceOnly = deviceOnly;
   return options;
 }

@@ -102,7 +102,7 @@ bool Expressions::isNonNegative(Value value) {
   if (isa<tensor::DimOp, tile::SmCountOp, arith::CmpIOp>(op))
     return true;
   if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp, arith::MinUIOp,
-          arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+          arith::MaxUIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
           arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp,
           arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtUIOp>(op))
     return llvm::all_of(op->getOperands(),

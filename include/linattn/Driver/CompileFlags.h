@@ -35,7 +35,7 @@ private:
   llvm::cl::opt<std::string> target, cpu, features;
   llvm::cl::opt<unsigned> optLevel;
   llvm::cl::opt<int64_t> chunk, subChunk;
-  llvm::cl::opt<bool> recurrence, ptxOnly;
+  llvm::cl::opt<bool> recurrence, ptxOnly, deviceOnly;
 };
 
 } // namespace linattn

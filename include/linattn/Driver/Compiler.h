@@ -41,6 +41,8 @@ struct CompileOptions {
   int64_t subChunk = 0;
   /// Lower to the loop over tokens, not to chunks.
   bool recurrence = false;
+  /// Leave code for the host out of an artifact for a GPU.
+  bool deviceOnly = false;
   /// Have ptxas make machine code for the target, if that is a GPU.
   bool assemble = true;
 };
