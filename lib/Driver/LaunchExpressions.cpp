@@ -102,9 +102,10 @@ bool Expressions::isNonNegative(Value value) {
   if (isa<tensor::DimOp, tile::SmCountOp, arith::CmpIOp>(op))
     return true;
   if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp, arith::MinUIOp,
-          arith::MaxUIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
-          arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp,
-          arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtUIOp>(op))
+          arith::MaxUIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
+          arith::RemUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp,
+          arith::FloorDivSIOp, arith::IndexCastOp, arith::IndexCastUIOp,
+          arith::ExtUIOp>(op))
     return llvm::all_of(op->getOperands(),
                         [&](Value operand) { return isNonNegative(operand); });
   if (isa<arith::MaxSIOp>(op))

@@ -209,7 +209,10 @@ def test_refusals(case, size):
 def test_sanitizer(tool, options, limit):
     """A few programs under compute-sanitizer, in another process."""
     program = shutil.which("compute-sanitizer")
-    command = [program, "--tool", tool, "--error-exitcode", "9", sys.executable, __file__,
+    # The runtime asks the driver for a parameter behind the last one, to know
+    # that it is the last: an error of the driver's API, and not one of a kernel.
+    quiet = ["--report-api-errors", "no"] if tool == "memcheck" else []
+    command = [program, "--tool", tool, *quiet, "--error-exitcode", "9", sys.executable, __file__,
                "--bundle", options.bundle, "--only-numbers", *options.sanitized]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
@@ -218,9 +221,8 @@ def test_sanitizer(tool, options, limit):
     text = done.stdout + done.stderr
     if "Device not supported" in text or "LibraryNotLoaded" in text:
         return True, "NOT RUN: the tool does not know this machine's device"
-    lines = [line for line in text.splitlines() if "ERROR SUMMARY" in line or "FAILED" in line
-             or "RACECHECK SUMMARY" in line]
-    return done.returncode == 0, "; ".join(lines)[-300:] or text[-300:]
+    lines = [line.strip("= ") for line in text.splitlines() if line.startswith("=====") or "FAILED" in line]
+    return done.returncode == 0, "; ".join(lines[1:3] + lines[-1:] if done.returncode else lines[-1:])
 
 
 def main():
