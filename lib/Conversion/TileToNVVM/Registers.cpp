@@ -181,7 +181,11 @@ struct MapLowering : TilePattern<MapOp> {
 
     // The first element of this thread; all others are at constant distances.
     Value lane = e.lane();
-    Value row = e.add(e.shl(e.warpInGroup(), 4), e.shr(lane, 2));
+    // A number that comes from a shuffle cannot move out of a loop, nor what is
+    // computed from it.
+    Value warp =
+        op.getRecompute() ? e.warpInGroup() : e.bits(e.shr(e.thread(), 5), 3);
+    Value row = e.add(e.shl(warp, 4), e.shr(lane, 2));
     Value column = e.shl(e.bits(lane, 3), 1);
     Block &body = op.getBody().front();
     auto yield = cast<YieldOp>(body.getTerminator());

@@ -357,6 +357,10 @@ def Tile_MapOp : Tile_Op<"map", [
     adjacent columns, from an even one, so accesses of 8 bytes are possible where
     the address is known to be a multiple of 8.
 
+    What only depends on the place of an element, such as a mask, may be computed
+    once before a loop and kept in registers. With `recompute` it is computed
+    where it is used, for programs that need the registers.
+
     Example:
 
     ```mlir
@@ -369,12 +373,14 @@ def Tile_MapOp : Tile_Op<"map", [
     ```
   }];
   let arguments = (ins
-    Variadic<AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>>:$inputs);
+    Variadic<AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>>:$inputs,
+    UnitAttr:$recompute);
   let results = (outs
     Optional<AnyTypeOf<[Tile_AccumulatorType, Tile_OperandType]>>:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $inputs `:` functional-type($inputs, results) $body attr-dict
+    $inputs `:` functional-type($inputs, results)
+      (`recompute` $recompute^)? $body attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

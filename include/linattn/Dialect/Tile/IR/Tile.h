@@ -41,8 +41,8 @@ inline constexpr int64_t kInstructionRows = 64;
 /// Columns of a panel: 128 bytes of 16-bit elements.
 inline constexpr int64_t kPanelColumns = 64;
 
-/// An attribute of `!tile.global` arguments: the order in which a kernel sees the
-/// dimensions of a tensor.
+/// An attribute of `!tile.global` arguments: the order in which a kernel sees
+/// the dimensions of a tensor.
 inline constexpr llvm::StringLiteral kDimsAttrName = "tile.dims";
 
 /// How a launch passes one operand: `count` arguments of the kernel from

@@ -39,6 +39,49 @@ def TileAllocateShared : Pass<"tile-allocate-shared"> {
   ];
 }
 
+def TileSimplifyMaps : Pass<"tile-simplify-maps"> {
+  let summary = "Do less for each element of a map";
+  let description = [{
+    Moves what is the same for all elements out of the body of a `tile.map`;
+    drops a selection inside of the chosen side of another one by the same
+    condition (run `cse` before, so that equal conditions are one value); and
+    turns `exp(s x)` with a uniform `s` into `exp2((s log2(e)) x)`, which is what
+    the hardware computes.
+
+    Before:
+
+    ```mlir
+    %p = tile.map %s : (!tile.accumulator<64, 64, f32>) -> !tile.operand<64, 64, bf16> {
+    ^bb0(%x: f32, %i: i32, %j: i32):
+      ...
+      %e = arith.mulf %g, %distance : f32
+      %masked = arith.select %reads, %e, %minus_infinity : f32
+      %w = math.exp %masked : f32
+      %y = arith.mulf %x, %w : f32
+      %z = arith.select %reads, %y, %zero : f32
+      tile.yield %z : f32
+    }
+    ```
+
+    After:
+
+    ```mlir
+    %g2 = arith.mulf %g, %log2e : f32
+    %p = tile.map %s : (!tile.accumulator<64, 64, f32>) -> !tile.operand<64, 64, bf16> {
+    ^bb0(%x: f32, %i: i32, %j: i32):
+      ...
+      %e = arith.mulf %g2, %distance : f32
+      %w = math.exp2 %e : f32
+      %y = arith.mulf %x, %w : f32
+      %z = arith.select %reads, %y, %zero : f32
+      tile.yield %z : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::math::MathDialect"];
+}
+
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
   let summary = "Lower tile programs to the NVVM dialect, for Hopper";
   let description = [{
