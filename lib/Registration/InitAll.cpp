@@ -18,6 +18,7 @@
 #include "linattn/Host/Passes.h"
 #include "linattn/NormalForm/Passes.h"
 #include "linattn/Pipelines/Pipelines.h"
+#include "linattn/Planner/Passes.h"
 
 using namespace mlir;
 
@@ -35,6 +36,8 @@ void linattn::registerAllPasses() {
   registerLinattnABIPasses();
   registerPipelines();
   tile::registerLinattnTilePasses();
+  registerLinattnPlannerPasses();
+  registerTilePipelines();
 }
 
 const char *linattn::getBugReportMessage() {

@@ -1,0 +1,63 @@
+//===- Passes.h - from the normal form to tile programs ---------*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_PLANNER_PASSES_H
+#define LINATTN_PLANNER_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+
+namespace linattn {
+
+#define GEN_PASS_DECL
+#include "linattn/Planner/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "linattn/Planner/Passes.h.inc"
+
+/// What the planner is told, beside the program.
+struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
+  PassOptions::Option<int64_t> sharedLimit{
+      *this, "shared-limit",
+      llvm::cl::desc("Bytes of shared memory that a thread block may have"),
+      llvm::cl::init(232448)};
+  PassOptions::Option<int64_t> stages{
+      *this, "stages",
+      llvm::cl::desc("Chunks that are in shared memory at once; 0 lets the "
+                     "plan choose"),
+      llvm::cl::init(0)};
+  PassOptions::Option<bool> early{
+      *this, "early",
+      llvm::cl::desc("Issue contractions of loaded tiles one chunk early"),
+      llvm::cl::init(false)};
+  PassOptions::Option<bool> stateFirst{
+      *this, "state-first",
+      llvm::cl::desc("Issue the updates of carried states before other "
+                     "contractions that wait"),
+      llvm::cl::init(false)};
+  PassOptions::Option<bool> recompute{
+      *this, "recompute",
+      llvm::cl::desc("Compute masks anew for each chunk, to save registers"),
+      llvm::cl::init(false)};
+};
+
+/// The normal form, with chunks and head sizes of a multiple of 64, to launches
+/// and tile programs: `linattn-normal-form-to-tile-pipeline`.
+void buildNormalFormToTilePipeline(OpPassManager &pm,
+                                   const TilePipelineOptions &options);
+
+/// Registers the pipeline above by name.
+void registerTilePipelines();
+
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_PLANNER_PASSES_H

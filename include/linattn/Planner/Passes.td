@@ -1,0 +1,103 @@
+//===- Passes.td - from the normal form to tile programs ---*- tablegen -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_PLANNER_PASSES_TD
+#define LINATTN_PLANNER_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LinattnChainContractions : Pass<"linattn-chain-contractions"> {
+  let summary = "Let contractions accumulate into what is added to them";
+  let description = [{
+    A contraction from zero whose result is only added to another tile starts
+    from that tile instead: one accumulator then holds both, and the addition
+    costs nothing. Of two such contractions the later one is changed.
+
+    Before:
+
+    ```mlir
+    %a = linalg.contract ... ins(%p, %v : ...) outs(%zero : tensor<64x64xf32>) -> tensor<64x64xf32>
+    %o = linalg.generic ... ins(%b, %w : ...) outs(%a : tensor<64x64xf32>) {
+    ^bb0(%x: f32, %y: f32, %out: f32):
+      %m = arith.mulf %x, %y : f32
+      %s = arith.addf %out, %m : f32
+      linalg.yield %s : f32
+    }
+    ```
+
+    After:
+
+    ```mlir
+    %m = linalg.generic ... ins(%b, %w : ...) outs(%empty : tensor<64x64xf32>) {
+    ^bb0(%x: f32, %y: f32, %out: f32):
+      %0 = arith.mulf %x, %y : f32
+      linalg.yield %0 : f32
+    }
+    %o = linalg.contract ... ins(%p, %v : ...) outs(%m : tensor<64x64xf32>) -> tensor<64x64xf32>
+    ```
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
+  let summary = "Place the kernels of the normal form on a GPU";
+  let description = [{
+    Turns every `scf.forall` of a function in the normal form into a
+    `tile.kernel` and a `tile.launch`. One warp loads the tiles of each chunk
+    into a ring in shared memory; one or two warpgroups compute. If a dimension
+    of the carried state is never contracted, each warpgroup has its part of it,
+    and they exchange nothing. Contractions become matrix instructions; maps are
+    computed where their result is read, on accumulators or on left operands in
+    registers; carried states stay in accumulators, rounded into shared memory
+    where they are a right operand.
+
+    What the tensors do not have is zero in shared memory: by the clipping of
+    the copies where a tile ends with the tensor, otherwise by writing zeros.
+
+    Before:
+
+    ```mlir
+    %r = scf.forall (%b, %h) in (%batch, 32) shared_outs(%out = %o) -> (tensor<?x?x32x64xbf16>) {
+      ...
+      scf.for %c = %c0 to %chunks step %c1 iter_args(%s = %s0, %rows = %o1) ... {
+        %a = linalg.contract ... ins(%q, %k : ...)
+    ```
+
+    After:
+
+    ```mlir
+    %r = tile.launch @attention_0 blocks(%blocks) ins(%q, %k, %v, %g, %n : ...) outs(%o : ...) -> tensor<?x?x32x64xbf16>
+    ...
+    tile.kernel @attention_0(...) warpgroups 2 {
+      tile.role "loads" warp 4 count 1 registers 24 {
+      ...
+      tile.role "compute" first 0 count 1 registers 240 {
+        %a = tile.contract %q, %k : ...
+    ```
+  }];
+  let options = [
+    Option<"sharedLimit", "shared-limit", "int64_t", /*default=*/"232448",
+           "Bytes of shared memory that a thread block may have">,
+    Option<"stages", "stages", "int64_t", /*default=*/"0",
+           "Chunks that are in shared memory at once; 0 lets the plan choose">,
+    Option<"early", "early", "bool", /*default=*/"false",
+           "Issue contractions of loaded tiles one chunk early">,
+    Option<"stateFirst", "state-first", "bool", /*default=*/"false",
+           "Issue the updates of carried states before other contractions that "
+           "wait">,
+    Option<"recompute", "recompute", "bool", /*default=*/"false",
+           "Compute masks anew for each chunk, to save registers">,
+  ];
+  let dependentDialects = ["mlir::linattn::tile::TileDialect",
+                           "mlir::arith::ArithDialect",
+                           "mlir::LLVM::LLVMDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+#endif // LINATTN_PLANNER_PASSES_TD

@@ -1,0 +1,389 @@
+//===- KernelBody.cpp - what a kernel of the normal form does -------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBody.h"
+#include "linattn/NormalForm/TileOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+//===----------------------------------------------------------------------===//
+// Accesses
+//===----------------------------------------------------------------------===//
+
+bool Access::isPadded(unsigned dim, RankedTensorType tile) const {
+  return getConstantIntValue(sizes[dim]) != tile.getDimSize(dim);
+}
+
+/// All of a tensor of the function.
+static Access getWhole(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Access access;
+  access.tensor = tensor;
+  access.offsets.resize(type.getRank());
+  Builder b(tensor.getContext());
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    access.dims.push_back(dim);
+    // Of a dynamic dimension only a slice can be a tile.
+    access.sizes.push_back(b.getIndexAttr(type.getDimSize(dim)));
+  }
+  return access;
+}
+
+/// Whether the loop writes slices into `arg`: it is a part of an output then,
+/// and not a carried tile.
+static bool isFilled(scf::ForOp loop, BlockArgument arg) {
+  Value value = loop.getTiedLoopYieldedValue(arg)->get();
+  if (value == arg)
+    return false;
+  while (value != arg) {
+    auto insert = value.getDefiningOp<tensor::InsertSliceOp>();
+    if (!insert)
+      return false;
+    value = insert.getDest();
+  }
+  return true;
+}
+
+std::optional<Access> linattn::getAccess(Value tile, scf::ForallOp kernel) {
+  if (!isa<RankedTensorType>(tile.getType()))
+    return std::nullopt;
+  if (auto arg = dyn_cast<BlockArgument>(tile)) {
+    Operation *parent = arg.getOwner()->getParentOp();
+    if (parent == kernel)
+      return getWhole(kernel.getTiedOpOperand(arg)->get());
+    if (auto loop = dyn_cast<scf::ForOp>(parent);
+        loop && kernel->isAncestor(loop)) {
+      OpOperand *init = loop.getTiedLoopInit(arg);
+      if (!init || !isFilled(loop, arg))
+        return std::nullopt;
+      return getAccess(init->get(), kernel);
+    }
+    return getWhole(tile);
+  }
+  Operation *op = tile.getDefiningOp();
+  if (!kernel->isAncestor(op)) {
+    if (isa<linalg::LinalgOp, arith::ConstantOp>(op))
+      return std::nullopt;
+    return getWhole(tile);
+  }
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    std::optional<Access> source = getAccess(slice.getSource(), kernel);
+    if (!source || source->padding ||
+        !llvm::all_of(slice.getMixedStrides(), [](OpFoldResult stride) {
+          return getConstantIntValue(stride) == 1;
+        }))
+      return std::nullopt;
+    Access access;
+    access.tensor = source->tensor;
+    access.offsets = source->offsets;
+    llvm::SmallBitVector dropped = slice.getDroppedDims();
+    for (auto [dim, offset, size] :
+         llvm::enumerate(slice.getMixedOffsets(), slice.getMixedSizes())) {
+      if (getConstantIntValue(offset) != 0)
+        access.offsets[source->dims[dim]].push_back(offset);
+      if (dropped.test(dim))
+        continue;
+      access.dims.push_back(source->dims[dim]);
+      access.sizes.push_back(size);
+    }
+    return access;
+  }
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    std::optional<Access> access = getAccess(pad.getSource(), kernel);
+    Value padding = pad.getConstantPaddingValue();
+    if (!access || access->padding || !padding ||
+        !llvm::all_of(pad.getMixedLowPad(), [](OpFoldResult low) {
+          return getConstantIntValue(low) == 0;
+        }))
+      return std::nullopt;
+    access->padding = padding;
+    return access;
+  }
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+bool KernelBody::isZero(Value value) {
+  if (auto fill = value.getDefiningOp<linalg::FillOp>())
+    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+  return matchPattern(value, m_AnyZeroFloat());
+}
+
+bool Contraction::startsFromZero() const { return KernelBody::isZero(init); }
+
+/// Reads `op` as init + lhs * rhs on matrices.
+static FailureOr<Contraction> getMatrixProduct(linalg::LinalgOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (op.getNumLoops() != 3 || op.getNumReductionLoops() != 1 ||
+      !llvm::all_of(maps,
+                    [](AffineMap map) { return map.getNumResults() == 2; }))
+    return op->emitOpError("expects a product of two matrices to be planned "
+                           "for a GPU, but got ")
+           << op.getNumLoops() << " loops";
+  unsigned m = maps[2].getDimPosition(0), n = maps[2].getDimPosition(1);
+  Contraction contraction;
+  contraction.op = op;
+  unsigned lhs = maps[0].isFunctionOfDim(m) ? 0 : 1;
+  contraction.lhs = op->getOperand(lhs);
+  contraction.rhs = op->getOperand(1 - lhs);
+  contraction.init = op.getDpsInits()[0];
+  contraction.transposeLhs = maps[lhs].getDimPosition(1) == m;
+  contraction.transposeRhs = maps[1 - lhs].getDimPosition(1) == n;
+  return contraction;
+}
+
+LogicalResult KernelBody::findLoop() {
+  WalkResult walk = kernel.walk([&](scf::ForOp candidate) {
+    if (candidate->getParentOp() != kernel)
+      return WalkResult::advance();
+    if (loop) {
+      candidate.emitOpError("is a second loop of a kernel, expected one");
+      return WalkResult::interrupt();
+    }
+    loop = candidate;
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  if (!loop)
+    return kernel.emitOpError("expects a loop over chunks to be planned for a "
+                              "GPU, but got none");
+  for (BlockArgument arg : loop.getRegionIterArgs()) {
+    auto type = dyn_cast<RankedTensorType>(arg.getType());
+    if (type && isFilled(loop, arg))
+      continue;
+    if (!type || !type.hasStaticShape() || type.getRank() != 2 ||
+        !type.getElementType().isF32())
+      return loop.emitOpError("expects carried values to be matrices of f32 "
+                              "and of static shape, but got ")
+             << arg.getType();
+    states.push_back(arg);
+  }
+  return success();
+}
+
+LogicalResult KernelBody::findContractions() {
+  for (auto op : loop.getOps<linalg::LinalgOp>()) {
+    if (!isContraction(op))
+      continue;
+    FailureOr<Contraction> contraction = getMatrixProduct(op);
+    if (failed(contraction))
+      return failure();
+    contractions.push_back(*contraction);
+  }
+  return success();
+}
+
+LogicalResult KernelBody::findStores() {
+  // What becomes of each output, from the end of the kernel backwards.
+  for (Operation &op : kernel.getTerminator().getYieldingOps()) {
+    auto insert = cast<tensor::ParallelInsertSliceOp>(op);
+    Value source = insert.getSource();
+    Access whole = getWhole(
+        kernel.getTiedOpOperand(cast<BlockArgument>(insert.getDest()))->get());
+    auto compose = [](const Access &outer, auto insertOp) {
+      Access access;
+      access.tensor = outer.tensor;
+      access.offsets = outer.offsets;
+      llvm::SmallBitVector dropped = insertOp.getDroppedDims();
+      for (auto [dim, offset, size] : llvm::enumerate(
+               insertOp.getMixedOffsets(), insertOp.getMixedSizes())) {
+        if (getConstantIntValue(offset) != 0)
+          access.offsets[outer.dims[dim]].push_back(offset);
+        if (dropped.test(dim))
+          continue;
+        access.dims.push_back(outer.dims[dim]);
+        access.sizes.push_back(size);
+      }
+      return access;
+    };
+    auto lookThroughSlice = [](Value tile) -> Value {
+      if (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>())
+        if (llvm::all_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
+              return getConstantIntValue(offset) == 0;
+            }))
+          return slice.getSource();
+      return tile;
+    };
+    Access outer = compose(whole, insert);
+    auto result = dyn_cast<OpResult>(source);
+    if (result && result.getOwner() == loop &&
+        isFilled(loop, loop.getTiedLoopRegionIterArg(result))) {
+      Value filled =
+          loop.getTiedLoopYieldedValue(loop.getTiedLoopRegionIterArg(result))
+              ->get();
+      while (auto inner = filled.getDefiningOp<tensor::InsertSliceOp>()) {
+        storesInLoop.push_back({inner, lookThroughSlice(inner.getSource()),
+                                compose(outer, inner)});
+        filled = inner.getDest();
+      }
+      continue;
+    }
+    storesAfterLoop.push_back({insert, lookThroughSlice(source), outer});
+  }
+  return success();
+}
+
+LogicalResult KernelBody::findLoads() {
+  loop.getBody()->walk([&](Operation *op) {
+    if (op->getNumResults() != 1 || op->getParentOp() != loop)
+      return;
+    Value tile = op->getResult(0);
+    auto type = dyn_cast<RankedTensorType>(tile.getType());
+    if (!type || !type.hasStaticShape() || type.getRank() != 2 ||
+        type.getElementTypeBitWidth() != 16 || !getAccess(tile, kernel))
+      return;
+    // A slice that is only padded is no tile of its own.
+    if (!llvm::all_of(op->getUsers(), llvm::IsaPred<tensor::PadOp>))
+      loads.insert(tile);
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Dimensions
+//===----------------------------------------------------------------------===//
+
+unsigned KernelBody::getDim(Value tile, unsigned dim) {
+  auto [it, isNew] = dims.try_emplace({tile, dim}, dims.size());
+  if (isNew) {
+    sizes.push_back(cast<RankedTensorType>(tile.getType()).getDimSize(dim));
+    classes.grow(dims.size());
+  }
+  return it->second;
+}
+
+void KernelBody::classifyDims() {
+  auto unite = [&](Value a, unsigned i, Value b, unsigned j) {
+    unsigned x = getDim(a, i), y = getDim(b, j);
+    classes.join(x, y);
+  };
+  auto uniteAll = [&](Value a, Value b) {
+    auto type = dyn_cast<RankedTensorType>(a.getType());
+    auto other = dyn_cast<RankedTensorType>(b.getType());
+    if (!type || !other || type.getRank() != other.getRank())
+      return;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      unite(a, dim, b, dim);
+  };
+  // A tile of one value or of none has no place, and may stand for several.
+  auto isUniform = [](Value tile) {
+    return tile.getDefiningOp<tensor::EmptyOp>() ||
+           tile.getDefiningOp<linalg::FillOp>() ||
+           tile.getDefiningOp<arith::ConstantOp>();
+  };
+  SmallVector<std::pair<Value, unsigned>> reduced;
+  kernel.walk([&](Operation *op) {
+    if (isa<linalg::FillOp>(op))
+      return;
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+      SmallVector<std::optional<std::pair<Value, unsigned>>> first(
+          linalgOp.getNumLoops());
+      auto visit = [&](Value value, AffineMap map) {
+        for (auto [position, expr] : llvm::enumerate(map.getResults())) {
+          auto dim = dyn_cast<AffineDimExpr>(expr);
+          if (!dim)
+            continue;
+          auto &seen = first[dim.getPosition()];
+          if (seen)
+            unite(seen->first, seen->second, value, position);
+          else
+            seen = {value, unsigned(position)};
+          if (linalgOp.getIteratorTypesArray()[dim.getPosition()] ==
+              utils::IteratorType::reduction)
+            reduced.push_back({value, unsigned(position)});
+        }
+      };
+      for (OpOperand &operand : linalgOp->getOpOperands())
+        if (isa<RankedTensorType>(operand.get().getType()) &&
+            !isUniform(operand.get()))
+          visit(operand.get(), linalgOp.getMatchingIndexingMap(&operand));
+      for (OpResult result : linalgOp->getResults())
+        visit(result, linalgOp.getIndexingMapMatchingResult(result));
+    } else if (auto loopOp = dyn_cast<scf::ForOp>(op)) {
+      for (auto [init, arg, yielded, result] :
+           llvm::zip_equal(loopOp.getInits(), loopOp.getRegionIterArgs(),
+                           loopOp.getYieldedValues(), loopOp.getResults())) {
+        if (!isUniform(init))
+          uniteAll(arg, init);
+        uniteAll(arg, yielded);
+        uniteAll(arg, result);
+      }
+    }
+  });
+  classes.compress();
+  for (auto [tile, dim] : reduced)
+    contracted.insert(getDimClass(tile, dim));
+}
+
+unsigned KernelBody::getDimClass(Value tile, unsigned dim) const {
+  auto it = dims.find({tile, dim});
+  // A dimension that no work touches is in no class with others.
+  return it == dims.end() ? ~0u : classes[it->second];
+}
+
+bool KernelBody::isContracted(unsigned dimClass) const {
+  return contracted.contains(dimClass);
+}
+
+std::optional<unsigned> KernelBody::getFreeDimClass() const {
+  for (BlockArgument state : states)
+    for (unsigned dim : {1u, 0u}) {
+      unsigned dimClass = getDimClass(state, dim);
+      bool ofAllStates = llvm::all_of(states, [&](BlockArgument other) {
+        return getDimClass(other, 0) == dimClass ||
+               getDimClass(other, 1) == dimClass;
+      });
+      if (ofAllStates && !isContracted(dimClass))
+        return dimClass;
+    }
+  return std::nullopt;
+}
+
+int64_t KernelBody::getSize(unsigned dimClass) const {
+  for (auto &[key, number] : dims)
+    if (classes[number] == dimClass && !ShapedType::isDynamic(sizes[number]))
+      return sizes[number];
+  return ShapedType::kDynamic;
+}
+
+//===----------------------------------------------------------------------===//
+// Queries
+//===----------------------------------------------------------------------===//
+
+const Contraction *KernelBody::getContraction(Value result) const {
+  auto it = llvm::find_if(contractions, [&](const Contraction &contraction) {
+    return contraction.getResult() == result;
+  });
+  return it == contractions.end() ? nullptr : &*it;
+}
+
+Value KernelBody::getNext(BlockArgument state) const {
+  return const_cast<scf::ForOp &>(loop).getTiedLoopYieldedValue(state)->get();
+}
+
+bool KernelBody::isState(Value value) const {
+  return llvm::is_contained(states, value);
+}
+
+FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {
+  KernelBody body;
+  body.kernel = kernel;
+  if (failed(body.findLoop()) || failed(body.findContractions()) ||
+      failed(body.findStores()) || failed(body.findLoads()))
+    return failure();
+  body.classifyDims();
+  return body;
+}

@@ -1,0 +1,119 @@
+//===- KernelBody.h - what a kernel of the normal form does -----*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The analysis that the planner works from: where the tiles of a kernel come
+// from and go to, its contractions, and which dimensions are the same one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_LIB_PLANNER_KERNELBODY_H
+#define LINATTN_LIB_PLANNER_KERNELBODY_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/IntEqClasses.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <optional>
+
+namespace mlir {
+namespace linattn {
+
+/// A part of a tensor of the function.
+struct Access {
+  /// Defined outside of the kernel. Of an output: what the kernel writes into.
+  Value tensor;
+  /// For each dimension of the tensor, the terms of the offset.
+  SmallVector<SmallVector<OpFoldResult>> offsets;
+  /// For each dimension of the tile, that of the tensor.
+  SmallVector<unsigned> dims;
+  /// For each dimension of the tile, how many elements are in the tensor.
+  SmallVector<OpFoldResult> sizes;
+  /// What the other elements are; null if there are none.
+  Value padding;
+
+  /// Whether the tile may have elements along dimension `dim` that are not in
+  /// the tensor.
+  bool isPadded(unsigned dim, RankedTensorType tile) const;
+};
+
+/// Where a tile lies in a tensor of the function, if it is a slice of one.
+std::optional<Access> getAccess(Value tile, scf::ForallOp kernel);
+
+/// init + lhs * rhs; the rows of the result are those of `lhs`.
+struct Contraction {
+  linalg::LinalgOp op;
+  Value lhs, rhs, init;
+  /// Whether the contracted dimension is the first one of `lhs`, and the last
+  /// one of `rhs` if not: a tile [K, M] times a tile [K, N] is
+  /// `transposeLhs` and `transposeRhs`.
+  bool transposeLhs, transposeRhs;
+
+  Value getResult() const { return op->getResult(0); }
+  /// Whether the sum starts from zero.
+  bool startsFromZero() const;
+};
+
+/// A tile, or the valid part of one, that is written to an output.
+struct OutputStore {
+  Operation *op;
+  Value tile;
+  Access access;
+};
+
+class KernelBody {
+public:
+  /// Fails with a diagnostic if the kernel holds what no plan can place.
+  static FailureOr<KernelBody> get(scf::ForallOp kernel);
+
+  scf::ForallOp kernel;
+  /// The loop over chunks.
+  scf::ForOp loop;
+  /// The arguments of the loop that are tiles.
+  SmallVector<BlockArgument> states;
+  /// In the order of the program, all in the loop.
+  SmallVector<Contraction> contractions;
+  /// Tiles of 16-bit elements that the loop reads from tensors.
+  llvm::SetVector<Value> loads;
+  SmallVector<OutputStore> storesInLoop, storesAfterLoop;
+
+  /// The number of the class of a dimension. Dimensions that are iterated over
+  /// together are of one class.
+  unsigned getDimClass(Value tile, unsigned dim) const;
+  bool isContracted(unsigned dimClass) const;
+  /// A dimension of a state that nothing contracts and that an output or the
+  /// state itself carries out: work can be split along it without an exchange.
+  std::optional<unsigned> getFreeDimClass() const;
+  int64_t getSize(unsigned dimClass) const;
+
+  const Contraction *getContraction(Value result) const;
+  /// What the loop yields for a state.
+  Value getNext(BlockArgument state) const;
+  bool isState(Value value) const;
+  /// What is left of `value` without the maps and casts that only round it.
+  static bool isZero(Value value);
+
+private:
+  LogicalResult findLoop();
+  LogicalResult findContractions();
+  LogicalResult findStores();
+  LogicalResult findLoads();
+  void classifyDims();
+  unsigned getDim(Value tile, unsigned dim);
+
+  llvm::DenseMap<std::pair<Value, unsigned>, unsigned> dims;
+  llvm::SmallVector<int64_t> sizes;
+  llvm::IntEqClasses classes;
+  llvm::DenseSet<unsigned> contracted;
+};
+
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_LIB_PLANNER_KERNELBODY_H

@@ -1,0 +1,159 @@
+//===- KernelsToTile.cpp - place the kernels of the normal form -----------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileProgram.h"
+#include "linattn/Planner/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace mlir {
+namespace linattn {
+#define GEN_PASS_DEF_LINATTNKERNELSTOTILE
+#include "linattn/Planner/Passes.h.inc"
+} // namespace linattn
+} // namespace mlir
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+/// Pairs of values that the function asserts to be equal.
+static SmallVector<std::pair<Value, Value>>
+getAssertedEqual(func::FuncOp func) {
+  SmallVector<std::pair<Value, Value>> equal;
+  func.walk([&](cf::AssertOp assertion) {
+    SmallVector<Value> conditions{assertion.getArg()};
+    for (size_t i = 0; i < conditions.size(); ++i) {
+      if (auto both = conditions[i].getDefiningOp<arith::AndIOp>())
+        llvm::append_range(conditions, both->getOperands());
+      else if (auto compare = conditions[i].getDefiningOp<arith::CmpIOp>();
+               compare && compare.getPredicate() == arith::CmpIPredicate::eq)
+        equal.push_back({compare.getLhs(), compare.getRhs()});
+    }
+  });
+  return equal;
+}
+
+/// The numbers of the iteration that a thread block runs, the last dimension
+/// fastest.
+static LogicalResult bindIterations(scf::ForallOp forall, KernelFrame &frame) {
+  if (!forall.isNormalized())
+    return forall.emitOpError("expects lower bounds 0 and steps 1, in a kernel "
+                              "for a GPU");
+  OpBuilder &b = frame.getEntryBuilder();
+  Location loc = forall.getLoc();
+  Value rest = tile::BlockIdOp::create(b, loc, b.getI32Type());
+  SmallVector<OpFoldResult> extents = forall.getMixedUpperBound();
+  for (int64_t dim = extents.size(); dim-- > 0;) {
+    Value iteration = forall.getInductionVars()[dim];
+    if (dim == 0) {
+      frame.bind(iteration, rest);
+      break;
+    }
+    FailureOr<Value> extent = frame.getIndex(b, loc, extents[dim]);
+    if (failed(extent))
+      return failure();
+    frame.bind(iteration, arith::RemUIOp::create(b, loc, rest, *extent));
+    rest = arith::DivUIOp::create(b, loc, rest, *extent);
+  }
+  return success();
+}
+
+namespace {
+struct LinattnKernelsToTile
+    : linattn::impl::LinattnKernelsToTileBase<LinattnKernelsToTile> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    for (auto func :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      SmallVector<std::pair<Value, Value>> equal = getAssertedEqual(func);
+      SmallVector<scf::ForallOp> kernels;
+      func.walk([&](scf::ForallOp forall) { kernels.push_back(forall); });
+      for (auto [index, forall] : llvm::enumerate(kernels)) {
+        std::string name = (func.getSymName() + "_" + Twine(index)).str();
+        if (failed(convert(forall, name, symbols, equal)))
+          return signalPassFailure();
+      }
+    }
+  }
+
+private:
+  LogicalResult convert(scf::ForallOp forall, StringRef name,
+                        SymbolTable &symbols,
+                        ArrayRef<std::pair<Value, Value>> equal) {
+    FailureOr<KernelBody> body = KernelBody::get(forall);
+    if (failed(body))
+      return failure();
+    DeviceLimits limits;
+    limits.sharedBytes = sharedLimit;
+    FailureOr<Plan> plan = choosePlan(*body, limits);
+    if (failed(plan))
+      return failure();
+    if (stages > 0)
+      plan->stages = stages;
+    plan->early = early && plan->stages > 1;
+    plan->stateFirst = stateFirst;
+    plan->recompute = recompute;
+
+    Location loc = forall.getLoc();
+    OpBuilder b(&getContext());
+    auto kernel = tile::KernelOp::create(
+        b, loc, name, b.getFunctionType({}, {}), plan->groups + 1,
+        /*arg_attrs=*/nullptr, /*res_attrs=*/nullptr);
+    symbols.insert(kernel);
+    Block *entry = &kernel.getBody().emplaceBlock();
+    b.setInsertionPointToEnd(entry);
+    Operation *end = tile::ReturnOp::create(b, loc);
+
+    KernelFrame frame(forall, entry);
+    TileProgram program(*body, *plan, frame, kernel, equal);
+    b.setInsertionPoint(end);
+    // What does not change is computed before the roles.
+    Operation *marker = tile::BlockIdOp::create(b, loc, b.getI32Type());
+    frame.getEntryBuilder().setInsertionPoint(marker);
+    if (failed(bindIterations(forall, frame)) || failed(program.emit()))
+      return failure();
+    marker->erase();
+
+    KernelFrame::LaunchOperands operands = frame.finish();
+    kernel.setFunctionType(b.getFunctionType(entry->getArgumentTypes(), {}));
+    SmallVector<Attribute> attributes(operands.argAttrs.begin(),
+                                      operands.argAttrs.end());
+    kernel.setArgAttrsAttr(b.getArrayAttr(attributes));
+    return launch(forall, kernel, operands);
+  }
+
+  LogicalResult launch(scf::ForallOp forall, tile::KernelOp kernel,
+                       const KernelFrame::LaunchOperands &operands) {
+    OpBuilder b(forall);
+    Location loc = forall.getLoc();
+    Value blocks = arith::ConstantIndexOp::create(b, loc, 1);
+    for (OpFoldResult extent : forall.getMixedUpperBound())
+      blocks = arith::MulIOp::create(
+          b, loc, blocks, getValueOrCreateConstantIndexOp(b, loc, extent));
+    auto launch = tile::LaunchOp::create(
+        b, loc, TypeRange(ValueRange(operands.outputs)), kernel.getSymName(),
+        blocks, operands.inputs, operands.outputs);
+    // An output that the kernel does not write keeps its value.
+    for (auto [result, init] :
+         llvm::zip_equal(forall.getResults(), forall.getOutputs())) {
+      auto it = llvm::find(operands.outputs, init);
+      result.replaceAllUsesWith(
+          it == operands.outputs.end()
+              ? init
+              : launch.getResult(it - operands.outputs.begin()));
+    }
+    forall.erase();
+    return success();
+  }
+};
+} // namespace

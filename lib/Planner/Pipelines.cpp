@@ -1,0 +1,43 @@
+//===- Pipelines.cpp - the normal form to tile programs -------------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "linattn/Dialect/Tile/IR/Tile.h"
+#include "linattn/Dialect/Tile/Transforms/Passes.h"
+#include "linattn/Planner/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+void linattn::buildNormalFormToTilePipeline(
+    OpPassManager &pm, const TilePipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
+  LinattnKernelsToTileOptions plan;
+  plan.sharedLimit = options.sharedLimit;
+  plan.stages = options.stages;
+  plan.early = options.early;
+  plan.stateFirst = options.stateFirst;
+  plan.recompute = options.recompute;
+  pm.addPass(createLinattnKernelsToTile(plan));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<tile::KernelOp>(tile::createTileSimplifyMaps());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void linattn::registerTilePipelines() {
+  PassPipelineRegistration<TilePipelineOptions>(
+      "linattn-normal-form-to-tile-pipeline",
+      "Place the kernels of the normal form on a GPU, as tile programs",
+      buildNormalFormToTilePipeline);
+}

@@ -1,0 +1,74 @@
+//===- Plan.h - where the work of a kernel is placed ------------*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_LIB_PLANNER_PLAN_H
+#define LINATTN_LIB_PLANNER_PLAN_H
+
+#include "KernelBody.h"
+
+namespace mlir {
+namespace linattn {
+
+/// What a device has, as far as plans depend on it.
+struct DeviceLimits {
+  int64_t sharedBytes = 232448;
+  int64_t registersPerBlock = 65536;
+};
+
+/// The decisions that turn a kernel into a tile program.
+struct Plan {
+  /// Warpgroups that compute, and the dimension that is cut among them.
+  int64_t groups = 1;
+  std::optional<unsigned> splitClass;
+  int64_t splitWidth = 0;
+  /// Tiles of a chunk that are in shared memory at once.
+  int64_t stages = 2;
+  /// Buffers for each output on its way out.
+  int64_t outputSlots = 2;
+  /// Whether contractions of loaded tiles are issued one chunk early.
+  bool early = false;
+  /// Whether a state is updated before the rest of the chunk.
+  bool stateFirst = false;
+  /// Whether masks are computed anew for each chunk, to save registers.
+  bool recompute = false;
+  int64_t consumerRegisters = 240;
+  int64_t producerRegisters = 24;
+
+  int64_t getLocalSize(const KernelBody &body, Value tile, unsigned dim) const;
+  bool isSplit(const KernelBody &body, Value tile, unsigned dim) const;
+};
+
+/// How the operand of a contraction gets to the matrix instruction.
+enum class Placement {
+  /// A tile as it was loaded.
+  Loaded,
+  /// Left operands only: computed in registers.
+  Registers,
+  /// A carried state, rounded into shared memory at the end of an iteration.
+  Published,
+  /// Computed in registers and rounded into shared memory.
+  Staged,
+};
+Placement getPlacement(const KernelBody &body, const Contraction &contraction,
+                       bool isLhs);
+/// The type of the elements that a contraction multiplies.
+Type getElementType(const KernelBody &body, const Contraction &contraction);
+
+/// The order in which contractions are issued: numbers of
+/// `body.contractions`.
+SmallVector<unsigned> getIssueOrder(const KernelBody &body, const Plan &plan);
+/// Whether a contraction needs nothing but loaded tiles.
+bool needsLoadsOnly(const KernelBody &body, const Contraction &contraction);
+
+/// Chooses a plan. Fails with a diagnostic if none fits.
+FailureOr<Plan> choosePlan(const KernelBody &body, const DeviceLimits &limits);
+
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_LIB_PLANNER_PLAN_H

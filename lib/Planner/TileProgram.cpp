@@ -1,0 +1,465 @@
+//===- TileProgram.cpp - the tile program of a kernel ---------------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileProgram.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+Value linattn::getStage(OpBuilder &b, Location loc, Value ring, Value index) {
+  auto type = cast<tile::SharedType>(ring.getType());
+  return tile::StageOp::create(
+      b, loc,
+      tile::SharedType::get(b.getContext(), 1, type.getRows(),
+                            type.getColumns(), type.getElementType()),
+      ring, index);
+}
+
+TileProgram::TileProgram(const KernelBody &body, const Plan &plan,
+                         KernelFrame &frame, tile::KernelOp kernel,
+                         ArrayRef<std::pair<Value, Value>> equal)
+    : body(body), plan(plan), frame(frame), kernel(kernel), equal(equal),
+      loc(body.kernel->getLoc()), b(kernel.getContext()),
+      order(getIssueOrder(body, plan)) {
+  if (plan.early)
+    for (const Contraction &contraction : body.contractions)
+      if (needsLoadsOnly(body, contraction))
+        early.push_back(&contraction);
+}
+
+Value TileProgram::constant(int64_t value) {
+  return arith::ConstantIntOp::create(b, loc, value, 32);
+}
+
+std::pair<int64_t, int64_t> TileProgram::getLocalShape(Value tile) const {
+  return {plan.getLocalSize(body, tile, 0), plan.getLocalSize(body, tile, 1)};
+}
+
+Value TileProgram::getGlobalIndex(OpBuilder &at, Value tile, unsigned dim,
+                                  Value index) {
+  if (!plan.isSplit(body, tile, dim))
+    return index;
+  return arith::AddIOp::create(at, loc, index, groupColumn);
+}
+
+TileProgram::Slot TileProgram::getNext(OpBuilder &at, Slot slot) {
+  Value one = arith::ConstantIntOp::create(at, loc, 1, 32);
+  Value zero = arith::ConstantIntOp::create(at, loc, 0, 32);
+  Value stages = arith::ConstantIntOp::create(at, loc, plan.stages, 32);
+  Value next = arith::AddIOp::create(at, loc, slot.stage, one);
+  Value wraps =
+      arith::CmpIOp::create(at, loc, arith::CmpIPredicate::eq, next, stages);
+  Value flip = arith::ExtUIOp::create(at, loc, at.getI32Type(), wraps);
+  return {arith::SelectOp::create(at, loc, wraps, zero, next),
+          arith::XOrIOp::create(at, loc, slot.phase, flip)};
+}
+
+void TileProgram::sync() { tile::SyncOp::create(b, loc, syncId, 1); }
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+void TileProgram::allocate() {
+  MLIRContext *context = b.getContext();
+  for (Value load : body.loads) {
+    RankedTensorType type = getTileType(load);
+    rings[load] = tile::AllocOp::create(
+        b, loc,
+        tile::SharedType::get(context, plan.stages, type.getDimSize(0),
+                              type.getDimSize(1), type.getElementType()),
+        /*offset=*/nullptr);
+  }
+  for (const Contraction &contraction : body.contractions)
+    for (bool isLhs : {true, false}) {
+      Placement placement = getPlacement(body, contraction, isLhs);
+      Value tile = isLhs ? contraction.lhs : contraction.rhs;
+      Value &buffer = published[tile];
+      if (buffer ||
+          (placement != Placement::Published && placement != Placement::Staged))
+        continue;
+      auto [rows, columns] = getLocalShape(tile);
+      buffer = tile::AllocOp::create(
+          b, loc,
+          tile::SharedType::get(context, plan.groups, rows, columns,
+                                getElementType(body, contraction)),
+          /*offset=*/nullptr);
+      if (placement == Placement::Published)
+        buffers[tile] = getElementType(body, contraction);
+    }
+  for (const OutputStore &output : body.storesInLoop) {
+    auto [rows, columns] = getLocalShape(output.tile);
+    staging[output.tile] = tile::AllocOp::create(
+        b, loc,
+        tile::SharedType::get(
+            context, plan.groups * plan.outputSlots, rows, columns,
+            getTileType(output.access.tensor).getElementType()),
+        /*offset=*/nullptr);
+  }
+  full = tile::BarrierInitOp::create(
+      b, loc, tile::BarrierType::get(context, plan.stages, 1),
+      /*offset=*/nullptr);
+  empty = tile::BarrierInitOp::create(
+      b, loc, tile::BarrierType::get(context, plan.stages, plan.groups * 4),
+      /*offset=*/nullptr);
+}
+
+Value TileProgram::getLoaded(Value tile, Slot slot) {
+  return getStage(b, loc, rings[tile], slot.stage);
+}
+
+//===----------------------------------------------------------------------===//
+// What lies outside of tensors
+//===----------------------------------------------------------------------===//
+
+/// The size of a dimension of a tensor of the function, if it has a name.
+static SmallVector<Value> getSizes(Value tensor, unsigned dim) {
+  SmallVector<Value> sizes;
+  if (auto empty = tensor.getDefiningOp<tensor::EmptyOp>())
+    if (cast<RankedTensorType>(tensor.getType()).isDynamicDim(dim))
+      sizes.push_back(empty.getDynamicSize(dim));
+  for (Operation *user : tensor.getUsers())
+    if (auto dimOp = dyn_cast<tensor::DimOp>(user);
+        dimOp && dimOp.getConstantIndex() == int64_t(dim))
+      sizes.push_back(dimOp);
+  return sizes;
+}
+
+bool TileProgram::isSameSize(Value a, Value other) const {
+  SmallVector<Value> known{a};
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (known[i] == other)
+      return true;
+    for (auto [x, y] : equal)
+      for (auto [from, to] : {std::pair(x, y), std::pair(y, x)})
+        if (from == known[i] && !llvm::is_contained(known, to))
+          known.push_back(to);
+  }
+  return false;
+}
+
+bool TileProgram::isClipped(const Access &access, unsigned dim,
+                            RankedTensorType type) const {
+  if (!access.isPadded(dim, type))
+    return true;
+  unsigned tensorDim = access.dims[dim];
+  ArrayRef<OpFoldResult> offset = access.offsets[tensorDim];
+  auto tensorType = cast<RankedTensorType>(access.tensor.getType());
+  std::optional<int64_t> size = getConstantIntValue(access.sizes[dim]);
+  if (size)
+    return offset.empty() && *size == tensorType.getDimSize(tensorDim);
+  // min(rows of the tile, size of the tensor - offset).
+  auto min = cast<Value>(access.sizes[dim]).getDefiningOp<arith::MinUIOp>();
+  if (!min || offset.size() != 1)
+    return false;
+  for (auto [rows, rest] : {std::pair(min.getLhs(), min.getRhs()),
+                            std::pair(min.getRhs(), min.getLhs())}) {
+    auto sub = rest.getDefiningOp<arith::SubIOp>();
+    if (getConstantIntValue(rows) != type.getDimSize(dim) || !sub ||
+        sub.getRhs() != dyn_cast<Value>(offset[0]))
+      continue;
+    if (getConstantIntValue(sub.getLhs()) == tensorType.getDimSize(tensorDim))
+      return true;
+    for (Value known : getSizes(access.tensor, tensorDim))
+      if (isSameSize(known, sub.getLhs()))
+        return true;
+  }
+  return false;
+}
+
+LogicalResult TileProgram::acquire(Slot slot) {
+  tile::BarrierWaitOp::create(b, loc, full, slot.stage, slot.phase);
+  for (Value load : body.loads) {
+    Access access = *getAccess(load, body.kernel);
+    RankedTensorType type = getTileType(load);
+    if (!isClipped(access, 1, type))
+      return emitError(load.getLoc(),
+                       "expects the columns of a tile to end where those of "
+                       "the tensor do, in a kernel for a GPU");
+    if (isClipped(access, 0, type))
+      continue;
+    FailureOr<Value> valid = frame.getIndex(b, loc, access.sizes[0]);
+    if (failed(valid))
+      return failure();
+    // Rows of another sequence, or of no part of this one.
+    Value ends = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                       *valid, constant(type.getDimSize(0)));
+    auto ifOp = scf::IfOp::create(b, loc, ends, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    tile::ZeroRowsOp::create(b, loc, getLoaded(load, slot), *valid);
+    tile::FenceOp::create(b, loc);
+    sync();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Producer
+//===----------------------------------------------------------------------===//
+
+LogicalResult TileProgram::emitProducer() {
+  auto role = tile::RoleOp::create(b, loc, "loads", /*of_warps=*/true,
+                                   plan.groups * 4, 1, plan.producerRegisters);
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&role.getBody(), {}, b.getI32Type(), loc);
+  scf::ForOp loop = body.loop;
+  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
+  FailureOr<Value> upper = frame.getScalar(b, loop.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
+  if (failed(lower) || failed(upper) || failed(step))
+    return failure();
+  // One chunk more: the last iteration asks for it, and does not use it.
+  if (!early.empty())
+    upper = Value(arith::AddIOp::create(b, loc, *upper, *step));
+  Value zero = constant(0), one = constant(1);
+  auto chunks =
+      scf::ForOp::create(b, loc, *lower, *upper, *step, ValueRange{zero, one});
+  tile::EndRoleOp::create(b, loc);
+  b.setInsertionPointToStart(chunks.getBody());
+  frame.bind(loop.getInductionVar(), chunks.getInductionVar());
+  Slot slot{chunks.getRegionIterArg(0), chunks.getRegionIterArg(1)};
+  tile::BarrierWaitOp::create(b, loc, empty, slot.stage, slot.phase);
+  SmallVector<std::tuple<Value, SmallVector<Value>, Value>> loads;
+  for (Value load : body.loads) {
+    Access access = *getAccess(load, body.kernel);
+    if (access.padding && !KernelBody::isZero(access.padding))
+      return emitError(load.getLoc(), "expects a tile to be padded with zeros, "
+                                      "in a kernel for a GPU");
+    FailureOr<Value> source =
+        frame.getGlobal(access.tensor, access.dims,
+                        getTileType(load).getDimSize(0), /*isOutput=*/false);
+    FailureOr<SmallVector<Value>> coordinates =
+        frame.getCoordinates(b, loc, access);
+    if (failed(source) || failed(coordinates))
+      return failure();
+    loads.push_back({*source, *coordinates, getLoaded(load, slot)});
+  }
+  auto loadGroup = tile::LoadGroupOp::create(b, loc, full, slot.stage);
+  Slot next = getNext(b, slot);
+  scf::YieldOp::create(b, loc, ValueRange{next.stage, next.phase});
+  b.createBlock(&loadGroup.getBody());
+  for (auto &[source, coordinates, destination] : loads)
+    tile::LoadOp::create(b, loc, source, coordinates, destination);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Consumer
+//===----------------------------------------------------------------------===//
+
+LogicalResult TileProgram::publishStates(ArrayRef<Value> states) {
+  Leaves leaves;
+  for (auto [arg, value] : llvm::zip_equal(body.states, states))
+    leaves[arg] = value;
+  for (auto &[tile, element] : buffers)
+    if (failed(publish(tile, getStage(b, loc, published[tile], group), leaves)))
+      return failure();
+  return success();
+}
+
+LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
+                                         SmallVectorImpl<Value> &states,
+                                         SmallVectorImpl<Value> &unfinished) {
+  current = slot;
+  // What was issued an iteration ago is finished by now. It is waited for
+  // before anything else is in flight: ptxas does not count groups across
+  // iterations.
+  for (const Contraction *contraction : early)
+    if (failed(getAccumulator(contraction->getResult())))
+      return failure();
+  for (unsigned index : order) {
+    const Contraction &contraction = body.contractions[index];
+    if (!llvm::is_contained(early, &contraction) &&
+        failed(issue(contraction, slot, pending)))
+      return failure();
+  }
+
+  // All contractions are issued: what is left is to wait for them.
+  SmallVector<Value> nextStates;
+  auto finishStates = [&]() -> LogicalResult {
+    for (BlockArgument state : body.states) {
+      FailureOr<Value> value = getAccumulator(body.getNext(state));
+      if (failed(value))
+        return failure();
+      nextStates.push_back(*value);
+    }
+    return success();
+  };
+  SmallVector<Value> outputBuffers;
+  auto stageOutputs = [&]() -> LogicalResult {
+    for (const OutputStore &output : body.storesInLoop) {
+      Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
+      Value index = arith::AddIOp::create(b, loc, first, group);
+      outputBuffers.push_back(getStage(b, loc, staging[output.tile], index));
+      if (failed(publish(output.tile, outputBuffers.back(), Leaves())))
+        return failure();
+    }
+    return success();
+  };
+  for (const Contraction &contraction : body.contractions)
+    if (failed(getAccumulator(contraction.getResult())))
+      return failure();
+  if (failed(finishStates()))
+    return failure();
+  bool isRead = llvm::any_of(body.storesInLoop, [&](const OutputStore &output) {
+    return llvm::any_of(getLeaves(output.tile, body),
+                        [&](Value leaf) { return body.loads.contains(leaf); });
+  });
+  if (isRead && failed(stageOutputs()))
+    return failure();
+  tile::BarrierArriveOp::create(b, loc, empty, slot.stage);
+
+  unfinished.clear();
+  if (!early.empty()) {
+    scf::ForOp loop = body.loop;
+    Value iteration = loop.getInductionVar();
+    FailureOr<Value> now = frame.getScalar(b, iteration);
+    Slot nextSlot = getNext(b, slot);
+    frame.bind(iteration, next);
+    DenseMap<Value, Value> results;
+    if (failed(acquire(nextSlot)))
+      return failure();
+    for (const Contraction *contraction : early) {
+      if (failed(issue(*contraction, nextSlot, results)))
+        return failure();
+      unfinished.push_back(results[contraction->getResult()]);
+    }
+    frame.bind(iteration, *now);
+  }
+
+  if (!isRead && failed(stageOutputs()))
+    return failure();
+  if (!body.storesInLoop.empty()) {
+    tile::FenceOp::create(b, loc);
+    sync();
+    for (auto [output, buffer] :
+         llvm::zip_equal(body.storesInLoop, outputBuffers))
+      if (failed(store(output, buffer)))
+        return failure();
+  } else if (!buffers.empty()) {
+    sync();
+  }
+  if (failed(publishStates(nextStates)))
+    return failure();
+  if (!buffers.empty())
+    tile::FenceOp::create(b, loc);
+  if (!body.storesInLoop.empty())
+    tile::StoreWaitOp::create(b, loc,
+                              body.storesInLoop.size() * (plan.outputSlots - 1),
+                              /*reads_only=*/true);
+  if (!body.storesInLoop.empty() || !buffers.empty())
+    sync();
+  states = nextStates;
+  return success();
+}
+
+LogicalResult TileProgram::emitConsumer() {
+  auto role = tile::RoleOp::create(b, loc, "compute", /*of_warps=*/false, 0,
+                                   plan.groups, plan.consumerRegisters);
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(&role.getBody(), {}, b.getI32Type(), loc);
+  group = block->getArgument(0);
+  groupColumn = arith::MulIOp::create(b, loc, group, constant(plan.splitWidth));
+  syncId = arith::AddIOp::create(b, loc, group, constant(1));
+
+  scf::ForOp loop = body.loop;
+  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
+  FailureOr<Value> upper = frame.getScalar(b, loop.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
+  if (failed(lower) || failed(upper) || failed(step))
+    return failure();
+  Value zero = constant(0);
+  current = {zero, zero};
+  SmallVector<Value> states, unfinished;
+  for (BlockArgument state : body.states) {
+    FailureOr<Value> value = getInitial(state);
+    if (failed(value))
+      return failure();
+    states.push_back(*value);
+  }
+  if (failed(publishStates(states)))
+    return failure();
+  if (!buffers.empty()) {
+    tile::FenceOp::create(b, loc);
+    sync();
+  }
+  frame.bind(loop.getInductionVar(), *lower);
+  if (!early.empty()) {
+    if (failed(acquire(current)))
+      return failure();
+    for (const Contraction *contraction : early) {
+      DenseMap<Value, Value> results;
+      if (failed(issue(*contraction, current, results)))
+        return failure();
+      unfinished.push_back(results[contraction->getResult()]);
+    }
+  }
+
+  SmallVector<Value> inits{zero, zero, zero};
+  llvm::append_range(inits, states);
+  llvm::append_range(inits, unfinished);
+  auto chunks = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
+  {
+    OpBuilder::InsertionGuard loopGuard(b);
+    b.setInsertionPointToStart(chunks.getBody());
+    auto args = chunks.getRegionIterArgs();
+    Slot slot{args[0], args[1]};
+    frame.bind(loop.getInductionVar(), chunks.getInductionVar());
+    pending.clear();
+    accumulators.clear();
+    for (auto [state, value] : llvm::zip(body.states, args.drop_front(3)))
+      accumulators[state] = value;
+    for (auto [contraction, value] :
+         llvm::zip(early, args.drop_front(3 + states.size())))
+      pending[contraction->getResult()] = value;
+    if (early.empty() && failed(acquire(slot)))
+      return failure();
+    Value next = arith::AddIOp::create(b, loc, chunks.getInductionVar(), *step);
+    if (failed(emitIteration(slot, next, args[2], states, unfinished)))
+      return failure();
+    Slot nextSlot = getNext(b, slot);
+    Value turn = args[2];
+    if (plan.outputSlots > 1)
+      turn = arith::XOrIOp::create(b, loc, turn, constant(1));
+    SmallVector<Value> yielded{nextSlot.stage, nextSlot.phase, turn};
+    llvm::append_range(yielded, states);
+    llvm::append_range(yielded, unfinished);
+    scf::YieldOp::create(b, loc, yielded);
+  }
+  // What was issued for a chunk that is not there.
+  ValueRange results = chunks.getResults();
+  pending.clear();
+  accumulators.clear();
+  for (Value value : results.drop_front(3 + states.size())) {
+    auto type = cast<tile::PendingType>(value.getType());
+    tile::WaitOp::create(b, loc,
+                         TypeRange{tile::AccumulatorType::get(
+                             b.getContext(), type.getRows(), type.getColumns(),
+                             type.getElementType())},
+                         ValueRange{value});
+  }
+  for (auto [index, state] : llvm::enumerate(body.states))
+    accumulators[loop.getTiedLoopResult(state)] = results[3 + index];
+  for (const OutputStore &output : body.storesAfterLoop)
+    if (failed(storeElements(output)))
+      return failure();
+  if (!body.storesInLoop.empty())
+    tile::StoreWaitOp::create(b, loc, 0, /*reads_only=*/false);
+  tile::EndRoleOp::create(b, loc);
+  return success();
+}
+
+LogicalResult TileProgram::emit() {
+  b.setInsertionPoint(kernel.getBody().front().getTerminator());
+  allocate();
+  return success(succeeded(emitProducer()) && succeeded(emitConsumer()));
+}

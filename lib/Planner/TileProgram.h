@@ -1,0 +1,104 @@
+//===- TileProgram.h - the tile program of a kernel -------------*- C++ -*-===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINATTN_LIB_PLANNER_TILEPROGRAM_H
+#define LINATTN_LIB_PLANNER_TILEPROGRAM_H
+
+#include "KernelFrame.h"
+#include "Plan.h"
+#include "TileExpression.h"
+
+namespace mlir {
+namespace linattn {
+
+inline RankedTensorType getTileType(Value tile) {
+  return cast<RankedTensorType>(tile.getType());
+}
+
+/// One tile of a ring in shared memory.
+Value getStage(OpBuilder &b, Location loc, Value ring, Value index);
+
+/// Writes the roles of a tile program: one loads, the others compute.
+class TileProgram {
+public:
+  TileProgram(const KernelBody &body, const Plan &plan, KernelFrame &frame,
+              tile::KernelOp kernel, ArrayRef<std::pair<Value, Value>> equal);
+
+  LogicalResult emit();
+
+private:
+  /// A place in a ring.
+  struct Slot {
+    Value stage, phase;
+  };
+  /// Tiles in registers, by what they are the value of.
+  using Leaves = DenseMap<Value, Value>;
+  Slot getNext(OpBuilder &b, Slot slot);
+
+  void allocate();
+  LogicalResult emitProducer();
+  LogicalResult emitConsumer();
+  /// Waits for the tiles of a chunk and makes rows outside of tensors zero.
+  LogicalResult acquire(Slot slot);
+  Value getLoaded(Value tile, Slot slot);
+
+  // What follows adds to the consumer, at `b`.
+  LogicalResult emitIteration(Slot slot, Value next, Value turn,
+                              SmallVectorImpl<Value> &states,
+                              SmallVectorImpl<Value> &unfinished);
+  LogicalResult issue(const Contraction &contraction, Slot slot,
+                      DenseMap<Value, Value> &results);
+  FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
+                              Slot slot);
+  FailureOr<Value> getAccumulator(Value tile);
+  /// What a state starts from.
+  FailureOr<Value> getInitial(BlockArgument state);
+  /// Computes a tile in registers, as an accumulator or, with an element type,
+  /// as an operand. `leaves` are tiles that are in registers already.
+  FailureOr<Value> map(Value tile, Type operandElement, bool transposed,
+                       Slot slot, const Leaves &leaves);
+  /// Rounds a tile into shared memory.
+  LogicalResult publish(Value tile, Value buffer, const Leaves &leaves);
+  LogicalResult publishStates(ArrayRef<Value> states);
+  LogicalResult store(const OutputStore &output, Value buffer);
+  LogicalResult storeElements(const OutputStore &output);
+  void sync();
+
+  bool isClipped(const Access &access, unsigned dim,
+                 RankedTensorType type) const;
+  bool isSameSize(Value a, Value b) const;
+  /// The number of an element within the whole tile, from that within the part
+  /// of this warpgroup.
+  Value getGlobalIndex(OpBuilder &at, Value tile, unsigned dim, Value index);
+  std::pair<int64_t, int64_t> getLocalShape(Value tile) const;
+  Value constant(int64_t value);
+
+  const KernelBody &body;
+  const Plan &plan;
+  KernelFrame &frame;
+  tile::KernelOp kernel;
+  ArrayRef<std::pair<Value, Value>> equal;
+  Location loc;
+  OpBuilder b;
+
+  llvm::MapVector<Value, Value> rings;
+  DenseMap<Value, Value> published, staging;
+  llvm::MapVector<Value, Type> buffers;
+  Value full, empty, group, groupColumn, syncId;
+  Slot current;
+  SmallVector<unsigned> order;
+  SmallVector<const Contraction *> early;
+  /// Of the current iteration: unfinished and finished contractions, and other
+  /// tiles in registers.
+  DenseMap<Value, Value> pending, accumulators;
+};
+
+} // namespace linattn
+} // namespace mlir
+
+#endif // LINATTN_LIB_PLANNER_TILEPROGRAM_H

@@ -1,0 +1,294 @@
+//===- TileWork.cpp - what a tile program computes ------------------------===//
+//
+// Part of the linattn project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileProgram.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::linattn;
+
+//===----------------------------------------------------------------------===//
+// Tiles in registers
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
+                                  bool transposed, Slot slot,
+                                  const Leaves &leaves) {
+  auto [rows, columns] = getLocalShape(tile);
+  if (transposed)
+    std::swap(rows, columns);
+  MLIRContext *context = b.getContext();
+  llvm::SetVector<Value> found = getLeaves(tile, body);
+  SmallVector<Value> inputs;
+  for (Value leaf : found) {
+    if (Value value = leaves.lookup(leaf)) {
+      inputs.push_back(value);
+      continue;
+    }
+    if (!body.loads.contains(leaf)) {
+      FailureOr<Value> value = getAccumulator(leaf);
+      if (failed(value))
+        return failure();
+      inputs.push_back(*value);
+      continue;
+    }
+    Value shared = getLoaded(leaf, slot);
+    if (plan.isSplit(body, leaf, 0))
+      return emitError(leaf.getLoc(), "expects the rows of a loaded tile not "
+                                      "to be cut among warpgroups");
+    Type element = getTileType(leaf).getElementType();
+    if (plan.isSplit(body, leaf, 1))
+      shared = tile::PanelOp::create(
+          b, loc,
+          tile::SharedType::get(context, 1, getTileType(leaf).getDimSize(0),
+                                plan.splitWidth, element),
+          shared, groupColumn);
+    inputs.push_back(tile::LoadOperandOp::create(
+        b, loc, tile::OperandType::get(context, rows, columns, element), shared,
+        transposed));
+  }
+  Type f32 = b.getF32Type();
+  Type type =
+      operandElement
+          ? Type(tile::OperandType::get(context, rows, columns, operandElement))
+          : tile::AccumulatorType::get(context, rows, columns, f32);
+  auto mapOp = tile::MapOp::create(b, loc, type, inputs, plan.recompute);
+  OpBuilder outer(mapOp);
+  SmallVector<Type> argTypes(inputs.size(), f32);
+  argTypes.append(2, b.getI32Type());
+  OpBuilder inner(context);
+  Block *block =
+      inner.createBlock(&mapOp.getBody(), {}, argTypes,
+                        SmallVector<Location>(argTypes.size(), tile.getLoc()));
+  SmallVector<Value> indices(block->getArguments().take_back(2));
+  if (transposed)
+    std::swap(indices[0], indices[1]);
+  for (unsigned dim : {0u, 1u})
+    indices[dim] = getGlobalIndex(inner, tile, dim, indices[dim]);
+  TileExpression expression(frame, inner, outer);
+  for (auto [leaf, arg] : llvm::zip(found, block->getArguments()))
+    expression.addLeaf(leaf, arg, indices);
+  FailureOr<Value> element = expression.getElement(tile, indices);
+  if (failed(element))
+    return failure();
+  // A map that only rounds is the input: who stores it rounds.
+  if (inputs.size() == 1 && *element == block->getArgument(0) &&
+      inputs[0].getType() == type) {
+    mapOp.erase();
+    return inputs[0];
+  }
+  tile::YieldOp::create(inner, loc, *element);
+  return Value(mapOp.getResult());
+}
+
+FailureOr<Value> TileProgram::getAccumulator(Value tile) {
+  if (Value value = accumulators.lookup(tile))
+    return value;
+  auto [rows, columns] = getLocalShape(tile);
+  auto type =
+      tile::AccumulatorType::get(b.getContext(), rows, columns, b.getF32Type());
+  Value result;
+  if (Value unfinished = pending.lookup(tile)) {
+    result =
+        tile::WaitOp::create(b, loc, TypeRange{type}, ValueRange{unfinished})
+            .getResult(0);
+  } else if (body.getContraction(tile)) {
+    return emitError(tile.getLoc(),
+                     "is needed before it is computed; no order of the "
+                     "contractions of this kernel was found");
+  } else if (KernelBody::isZero(tile)) {
+    result = tile::ConstantOp::create(b, loc, type, b.getF32FloatAttr(0));
+  } else {
+    FailureOr<Value> mapped = map(tile, {}, false, current, Leaves());
+    if (failed(mapped))
+      return failure();
+    result = *mapped;
+  }
+  accumulators[tile] = result;
+  return result;
+}
+
+FailureOr<Value> TileProgram::getInitial(BlockArgument state) {
+  scf::ForOp loop = body.loop;
+  Value init = loop.getTiedLoopInit(state)->get();
+  if (!KernelBody::isZero(init))
+    return getAccumulator(init);
+  // Zeros may stand for tiles of several shapes.
+  auto [rows, columns] = getLocalShape(state);
+  return Value(tile::ConstantOp::create(
+      b, loc,
+      tile::AccumulatorType::get(b.getContext(), rows, columns, b.getF32Type()),
+      b.getF32FloatAttr(0)));
+}
+
+LogicalResult TileProgram::publish(Value tile, Value buffer,
+                                   const Leaves &leaves) {
+  FailureOr<Value> value = failure();
+  if (Value same = leaves.lookup(tile))
+    value = same;
+  else if (leaves.empty() && (pending.count(tile) || accumulators.count(tile)))
+    value = getAccumulator(tile);
+  else
+    value = map(tile, {}, false, current, leaves);
+  if (failed(value))
+    return failure();
+  tile::StoreSharedOp::create(b, loc, *value, buffer);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
+                                         bool isLhs, Slot slot) {
+  Value tile = isLhs ? contraction.lhs : contraction.rhs;
+  // The dimension that is not contracted.
+  unsigned outer = isLhs ? (contraction.transposeLhs ? 1 : 0)
+                         : (contraction.transposeRhs ? 1 : 0);
+  switch (getPlacement(body, contraction, isLhs)) {
+  case Placement::Registers:
+    return map(tile, getElementType(body, contraction),
+               contraction.transposeLhs, slot, Leaves());
+  case Placement::Published:
+    return getStage(b, loc, published[tile], group);
+  case Placement::Staged: {
+    Value buffer = getStage(b, loc, published[tile], group);
+    // Who read the buffer before has finished, everywhere in the warpgroup.
+    sync();
+    if (failed(publish(tile, buffer, Leaves())))
+      return failure();
+    tile::FenceOp::create(b, loc);
+    sync();
+    return buffer;
+  }
+  case Placement::Loaded:
+    break;
+  }
+  Value shared = getLoaded(tile, slot);
+  if (!plan.isSplit(body, tile, outer))
+    return shared;
+  if (outer != 1)
+    return emitError(tile.getLoc(), "expects the rows of a loaded tile not to "
+                                    "be cut among warpgroups");
+  RankedTensorType type = getTileType(tile);
+  return Value(tile::PanelOp::create(
+      b, loc,
+      tile::SharedType::get(b.getContext(), 1, type.getDimSize(0),
+                            plan.splitWidth, type.getElementType()),
+      shared, groupColumn));
+}
+
+LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,
+                                 DenseMap<Value, Value> &results) {
+  // The accumulator last: it may have to wait for what was issued last.
+  FailureOr<Value> rhs = getOperand(contraction, /*isLhs=*/false, slot);
+  FailureOr<Value> lhs = getOperand(contraction, /*isLhs=*/true, slot);
+  if (failed(rhs) || failed(lhs))
+    return failure();
+  Value init;
+  if (!contraction.startsFromZero()) {
+    FailureOr<Value> value = getAccumulator(contraction.init);
+    if (failed(value))
+      return failure();
+    init = *value;
+  }
+  auto [rows, columns] = getLocalShape(contraction.getResult());
+  results[contraction.getResult()] = tile::ContractOp::create(
+      b, loc,
+      tile::PendingType::get(b.getContext(), rows, columns, b.getF32Type()),
+      *lhs, *rhs, init,
+      contraction.transposeLhs && isa<tile::SharedType>(lhs->getType()),
+      contraction.transposeRhs);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+LogicalResult TileProgram::store(const OutputStore &output, Value buffer) {
+  const Access &access = output.access;
+  RankedTensorType type = getTileType(output.tile);
+  FailureOr<Value> destination = frame.getGlobal(
+      access.tensor, access.dims, plan.getLocalSize(body, output.tile, 0),
+      /*isOutput=*/true);
+  FailureOr<SmallVector<Value>> coordinates =
+      frame.getCoordinates(b, loc, access);
+  if (failed(destination) || failed(coordinates))
+    return failure();
+  size_t rank = coordinates->size();
+  for (unsigned dim : {0u, 1u}) {
+    Value &coordinate = (*coordinates)[rank - 2 + dim];
+    coordinate = getGlobalIndex(b, output.tile, dim, coordinate);
+  }
+  if (!isClipped(access, 1, type))
+    return emitError(output.tile.getLoc(),
+                     "expects the columns of a tile to end where those of the "
+                     "tensor do, in a kernel for a GPU");
+  Value valid;
+  if (!isClipped(access, 0, type)) {
+    FailureOr<Value> rows = frame.getIndex(b, loc, access.sizes[0]);
+    if (failed(rows))
+      return failure();
+    valid = *rows;
+  }
+  tile::StoreOp::create(b, loc, buffer, *destination, *coordinates, valid);
+  return success();
+}
+
+LogicalResult TileProgram::storeElements(const OutputStore &output) {
+  const Access &access = output.access;
+  RankedTensorType type = getTileType(output.tile);
+  if (type.getRank() != 2)
+    return output.op->emitOpError("expects a matrix, in a kernel for a GPU, "
+                                  "but got ")
+           << type;
+  FailureOr<Value> value = getAccumulator(output.tile);
+  if (failed(value))
+    return failure();
+  auto mapOp = tile::MapOp::create(b, loc, TypeRange{}, ValueRange{*value},
+                                   plan.recompute);
+  OpBuilder outer(mapOp), inner(b.getContext());
+  Type i32 = b.getI32Type();
+  Block *block = inner.createBlock(&mapOp.getBody(), {},
+                                   {b.getF32Type(), i32, i32}, {loc, loc, loc});
+  SmallVector<Value> indices(block->getArguments().take_back(2));
+  for (unsigned dim : {0u, 1u})
+    indices[dim] = getGlobalIndex(inner, output.tile, dim, indices[dim]);
+  Value inside;
+  for (unsigned dim : {0u, 1u}) {
+    if (!access.isPadded(dim, type))
+      continue;
+    FailureOr<Value> size = frame.getIndex(outer, loc, access.sizes[dim]);
+    if (failed(size))
+      return failure();
+    Value isIn = arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::slt,
+                                       indices[dim], *size);
+    inside = inside ? arith::AndIOp::create(inner, loc, inside, isIn) : isIn;
+  }
+  if (inside) {
+    auto ifOp = scf::IfOp::create(inner, loc, inside, /*withElseRegion=*/false);
+    tile::YieldOp::create(inner, loc, Value());
+    inner.setInsertionPointToStart(ifOp.thenBlock());
+  }
+  FailureOr<Value> address =
+      frame.getAddress(inner, loc, access, indices, /*isOutput=*/true);
+  if (failed(address))
+    return failure();
+  Value element = block->getArgument(0);
+  Type elementType = getTileType(access.tensor).getElementType();
+  if (elementType != element.getType())
+    element = arith::TruncFOp::create(inner, loc, elementType, element);
+  LLVM::StoreOp::create(inner, loc, element, *address);
+  if (!inside)
+    tile::YieldOp::create(inner, loc, Value());
+  return success();
+}
