@@ -18,7 +18,7 @@ def pytest_sessionfinish(session):
     if support.recorded:
         unique = {}
         for case in support.recorded:
-            plain = [a[:2] if a[0] != "map" else (a[0], a[1], a[3]) for a in case["before"]]
+            plain = [a[:2] if len(a) < 4 else (a[0], a[1], a[3]) for a in case["before"]]
             unique.setdefault((case["text"], pickle.dumps(plain)), case)
         with open(os.environ["LINATTN_PTXSIM_RECORD"], "wb") as file:
             pickle.dump(list(unique.values()), file)

@@ -56,7 +56,8 @@ class Driver:
         tensor = (ctypes.c_char * 128).from_buffer(buffer, start)
         rank = len(how["dims"])
         self.call(
-            "cuTensorMapEncodeTiled", tensor, TYPES[str(array.dtype)], ctypes.c_uint32(rank), pointer,
+            "cuTensorMapEncodeTiled", tensor, TYPES[str(array.dtype)], ctypes.c_uint32(rank),
+            ctypes.c_uint64(pointer.value + how["offset"]),
             (ctypes.c_uint64 * rank)(*how["dims"]), (ctypes.c_uint64 * max(rank - 1, 1))(*how["strides"]),
             (ctypes.c_uint32 * rank)(*how["box"]), (ctypes.c_uint32 * rank)(*how["element_strides"]),
             0, SWIZZLES[how["swizzle"]], 0, int(how["oob_fill"] == "nan"),
@@ -86,6 +87,8 @@ class Driver:
                 pointers[key] = self.upload(arg[1])
             if arg[0] == "array":
                 values.append(ctypes.c_uint64(pointers[key].value))
+            elif arg[0] == "pointer":
+                values.append(ctypes.c_uint64(pointers[key].value + arg[3]))
             else:
                 tensor, buffer = self.tensor_map(pointers[key], arg[1], arg[3])
                 keep.append(buffer)

@@ -65,8 +65,10 @@ def describe(arg):
     if isinstance(arg, np.ndarray):
         return "array", arg.copy(), id(arg)
     if isinstance(arg, ptxsim.TensorMap):
-        names = ("dims", "strides", "box", "swizzle", "element_strides", "oob_fill", "itemsize")
+        names = ("dims", "strides", "box", "swizzle", "element_strides", "oob_fill", "itemsize", "offset")
         return "map", arg.array.copy(), id(arg.array), {n: getattr(arg, n) for n in names}
+    if isinstance(arg, ptxsim.Pointer):
+        return "pointer", arg.array.copy(), id(arg.array), arg.offset
     return "value", arg
 
 

@@ -9,6 +9,8 @@ import pathlib
 import re
 import subprocess
 
+import support
+
 import ptxsim
 from ptxsim import ptxas
 
@@ -17,16 +19,21 @@ BUILD = pathlib.Path(os.environ.get("LINATTN_BUILD_DIR", ROOT / "build"))
 FORWARD = (ROOT / "test/Conversion/TileToNVVM/forward.mlir").read_text()
 
 
+# Chips of both lowerings, and the PTX version that LLVM needs for them.
+CHIPS = {"sm_90a": 86, "sm_80": 86, "sm_89": 86, "sm_100": 86, "sm_120": 87}
+
+
 @functools.lru_cache(maxsize=None)
-def compile_tiles(source):
+def compile_tiles(source, chip="sm_90a"):
     """PTX of a tile program, and the bytes of shared memory of each kernel."""
     allocated = run("linattn-opt", source, "--tile-allocate-shared")
     sizes = re.findall(r"tile\.kernel @(\w+)\(.*?shared_bytes = (\d+)", allocated, re.S)
     lowered = run(
-        "linattn-opt", allocated, "--convert-tile-to-nvvm", "--convert-scf-to-cf", "--convert-nvvm-to-llvm",
-        "--convert-arith-to-llvm", "--convert-cf-to-llvm", "--reconcile-unrealized-casts", "--canonicalize", "--cse",
+        "linattn-opt", allocated, f"--convert-tile-to-nvvm=chip={chip}", "--convert-scf-to-cf",
+        "--convert-nvvm-to-llvm", "--convert-arith-to-llvm", "--convert-cf-to-llvm", "--reconcile-unrealized-casts",
+        "--canonicalize", "--cse",
     )  # fmt: skip
-    text = run("linattn-translate", lowered, "--linattn-to-ptx", "--chip=sm_90a")
+    text = run("linattn-translate", lowered, "--linattn-to-ptx", f"--chip={chip}", f"--features=+ptx{CHIPS[chip]}")
     # ptxas warns where it makes asynchronous contractions wait for each other.
     log = ptxas.assemble(text)
     assert not re.search(r"C75\d\d", log), log
@@ -39,12 +46,18 @@ def run(tool, text, *options):
     return result.stdout
 
 
-def launch(source, name, grid, args, seed=0, **options):
-    """Runs a kernel of a tile program in the simulator."""
-    text, sizes = compile_tiles(source)
+def launch(source, name, grid, args, seed=0, chip="sm_90a", **options):
+    """Runs a kernel of a tile program in the simulator.
+
+    A list among the arguments holds the parameters of a tensor; its map is left
+    out where the chip has no maps.
+    """
+    text, sizes = compile_tiles(source, chip)
     block = int(re.search(rf"\.entry {name}\(.*?\.reqntid (\d+)", text, re.S)[1])
-    flat = [part for arg in args for part in (arg if isinstance(arg, list) else [arg])]
-    ptxsim.load(text).launch(name, grid, block, sizes[name], flat, seed, **options)
+    flat = []
+    for arg in args:
+        flat += (arg if chip == "sm_90a" else arg[1:]) if isinstance(arg, list) else [arg]
+    support.launch(text, flat, grid, block, sizes[name], seed, name, **options)
 
 
 def tensor(array, rows=64, sizes=None, strides=None, offset=0):

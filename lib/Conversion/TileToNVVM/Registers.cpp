@@ -13,11 +13,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
-#include "PTXAssembly.h"
+#include "Matrices.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::linattn;
@@ -47,90 +46,23 @@ struct ContractLowering : TilePattern<ContractOp> {
   LogicalResult
   matchAndRewrite(ContractOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Emitter e(rewriter, loc);
-    auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
-    SharedType rhsType = op.getRhs().getType();
-    auto lhsShared = dyn_cast<SharedType>(op.getLhs().getType());
-    int64_t depth =
-        op.getTransposeRhs() ? rhsType.getRows() : rhsType.getColumns();
-
-    SmallVector<Value> accumulator, operand;
-    if (op.getAccumulator())
-      accumulator = e.unpack(adaptor.getAccumulator());
-    Value lhsDescriptor;
-    if (lhsShared)
-      lhsDescriptor = e.descriptor(adaptor.getLhs());
+    Emitter e(rewriter, op.getLoc());
+    Contraction c;
+    std::tie(c.rows, c.columns) =
+        getRegisterTileShape(op.getResult().getType());
+    c.rhs = adaptor.getRhs();
+    c.rhsType = op.getRhs().getType();
+    c.transposeRhs = op.getTransposeRhs();
+    c.depth = c.transposeRhs ? c.rhsType.getRows() : c.rhsType.getColumns();
+    c.transposeLhs = op.getTransposeLhs();
+    if ((c.lhsType = dyn_cast<SharedType>(op.getLhs().getType())))
+      c.lhs = adaptor.getLhs();
     else
-      operand = e.unpack(adaptor.getLhs());
-    Value rhsDescriptor = e.descriptor(adaptor.getRhs());
-
-    // Registers that were written before must be so for the asynchronous
-    // reader too; tied, so that no write moves behind the fence.
-    SmallVector<Value> fenced(accumulator);
-    llvm::append_range(fenced, operand);
-    fenced = buildPTX(rewriter, loc, "wgmma.fence.sync.aligned;", fenced, {});
-    std::copy_n(fenced.begin(), accumulator.size(), accumulator.begin());
-    std::copy_n(fenced.begin() + accumulator.size(), operand.size(),
-                operand.begin());
-
-    // A transposed right operand is contracted over rows, so one instruction
-    // takes one panel of it. Otherwise its columns are rows of the tile.
-    int64_t width =
-        op.getTransposeRhs() ? kPanelColumns : std::min<int64_t>(columns, 256);
-    int64_t perBlock = columns * kInstructionRows / kWarpgroupThreads;
-    int64_t perPart = width * kInstructionRows / kWarpgroupThreads;
-    SmallVector<Value> results;
-    for (int64_t block = 0; block < rows / kInstructionRows; ++block) {
-      for (int64_t part = 0; part < columns / width; ++part) {
-        SmallVector<Value> sum;
-        if (!accumulator.empty())
-          sum.assign(accumulator.begin() + block * perBlock + part * perPart,
-                     accumulator.begin() + block * perBlock +
-                         (part + 1) * perPart);
-        for (int64_t k = 0; k < depth; k += kInstructionDepth) {
-          MatrixInstruction instruction;
-          instruction.columns = width;
-          instruction.element = rhsType.getElementType();
-          instruction.transposeRhs = op.getTransposeRhs();
-          instruction.rhs = e.add(
-              rhsDescriptor,
-              getBytes(rhsType, op.getTransposeRhs(), part * width, k) >> 4);
-          if (lhsShared) {
-            instruction.transposeLhs = op.getTransposeLhs();
-            instruction.lhs = {
-                e.add(lhsDescriptor, getBytes(lhsShared, op.getTransposeLhs(),
-                                              block * kInstructionRows, k) >>
-                                         4)};
-          } else {
-            // Four registers for 64 x 16.
-            int64_t first =
-                (block * (depth / kInstructionDepth) + k / kInstructionDepth) *
-                4;
-            instruction.lhs.assign(operand.begin() + first,
-                                   operand.begin() + first + 4);
-          }
-          sum = instruction.build(rewriter, loc, sum);
-        }
-        llvm::append_range(results, sum);
-      }
-    }
-    buildPTX(rewriter, loc, "wgmma.commit_group.sync.aligned;", {}, {},
-             /*clobbersMemory=*/true);
-    rewriter.replaceOp(op, e.pack(results));
+      c.lhsRegisters = e.unpack(adaptor.getLhs());
+    if (op.getAccumulator())
+      c.accumulator = e.unpack(adaptor.getAccumulator());
+    rewriter.replaceOp(op, e.pack(target.contract(e, c)));
     return success();
-  }
-
-private:
-  /// Where the 16 contracted elements from `k` of row or column `outer` start
-  /// in a tile. The tile has the contracted dimension in its columns, or in its
-  /// rows if transposed.
-  static int64_t getBytes(SharedType type, bool transposed, int64_t outer,
-                          int64_t k) {
-    int64_t row = transposed ? k : outer, column = transposed ? outer : k;
-    int64_t panel = column / kPanelColumns;
-    return panel * type.getRows() * kPanelRowBytes + row * kPanelRowBytes +
-           (column % kPanelColumns) * 2;
   }
 };
 
@@ -140,8 +72,7 @@ struct WaitLowering : TilePattern<WaitOp> {
   LogicalResult
   matchAndRewrite(WaitOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Emitter e(rewriter, loc);
+    Emitter e(rewriter, op.getLoc());
     SmallVector<Value> registers;
     SmallVector<size_t> counts;
     for (Value pending : adaptor.getPending()) {
@@ -149,11 +80,8 @@ struct WaitLowering : TilePattern<WaitOp> {
       counts.push_back(elements.size());
       llvm::append_range(registers, elements);
     }
-    registers = buildPTX(rewriter, loc,
-                         llvm::formatv("wgmma.wait_group.sync.aligned {0};",
-                                       program.getUnfinished(op))
-                             .str(),
-                         registers, {}, /*clobbersMemory=*/true);
+    registers =
+        target.waitForContractions(e, registers, program.getUnfinished(op));
     SmallVector<Value> results;
     ArrayRef<Value> rest(registers);
     for (size_t count : counts) {
@@ -239,63 +167,21 @@ private:
   }
 };
 
-/// The row and the 16-byte unit that a lane addresses in a 16 x 16 block, in
-/// units of the block: matrices 0 and 1 are the upper and lower rows, 2 and 3
-/// the same of the next eight columns.
-struct MatrixLane {
-  explicit MatrixLane(Emitter &e) {
-    Value lane = e.lane();
-    low = e.bits(lane, 7);
-    second = e.bits(e.shr(lane, 3), 1);
-    fourth = e.shr(lane, 4);
-  }
-  Value low, second, fourth;
-};
-
 struct LoadOperandLowering : TilePattern<LoadOperandOp> {
   using TilePattern::TilePattern;
 
   LogicalResult
   matchAndRewrite(LoadOperandOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Emitter e(rewriter, loc);
-    SharedType source = op.getSource().getType();
+    Emitter e(rewriter, op.getLoc());
     auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
-    MatrixLane lane(e);
-    Value warp = e.warpInGroup();
-    bool transposed = op.getTransposed();
     SmallVector<Value> registers;
-    for (int64_t block = 0; block < rows; block += kInstructionRows)
-      for (int64_t k = 0; k < columns; k += kInstructionDepth) {
-        // Constant parts are multiples of the eight rows and, in units, of what
-        // the swizzle flips.
-        Value address;
-        if (transposed) {
-          // The tile is [k, m]: matrix rows run over k, units over m.
-          address = e.unitAddress(
-              adaptor.getSource(), e.add(lane.low, e.shl(lane.fourth, 3)),
-              e.add(e.shl(warp, 1), lane.second), 0,
-              block / kPanelColumns * source.getRows() * kPanelRowBytes +
-                  k * kPanelRowBytes);
-        } else {
-          address = e.unitAddress(
-              adaptor.getSource(),
-              e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
-              lane.fourth, (k % kPanelColumns) / 8,
-              k / kPanelColumns * source.getRows() * kPanelRowBytes +
-                  block * kPanelRowBytes);
-        }
-        Type i32 = rewriter.getI32Type();
-        auto type = LLVM::LLVMStructType::getLiteral(rewriter.getContext(),
-                                                     {i32, i32, i32, i32});
-        Value loaded = NVVM::LdMatrixOp::create(
-            rewriter, loc, type, address, 4,
-            transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
-            NVVM::LdStMatrixShapeAttr::get(rewriter.getContext(), 8, 8),
-            NVVM::LdStMatrixEltType::B16);
-        llvm::append_range(registers, e.unpack(loaded));
-      }
+    for (int64_t row = 0; row < rows; row += kInstructionRows)
+      for (int64_t k = 0; k < columns; k += kInstructionDepth)
+        llvm::append_range(registers,
+                           loadLhsFragment(e, adaptor.getSource(),
+                                           op.getSource().getType(),
+                                           op.getTransposed(), row, k));
     rewriter.replaceOp(op, e.pack(registers));
     return success();
   }
@@ -307,30 +193,19 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
   LogicalResult
   matchAndRewrite(StoreSharedOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    Emitter e(rewriter, loc);
+    Emitter e(rewriter, op.getLoc());
     SharedType tile = op.getDestination().getType();
     auto [rows, columns] = getRegisterTileShape(op.getValue().getType());
     SmallVector<Value> elements = e.unpack(adaptor.getValue());
-    MatrixLane lane(e);
-    Value warp = e.warpInGroup();
     size_t next = 0;
-    for (int64_t block = 0; block < rows; block += kInstructionRows)
+    for (int64_t row = 0; row < rows; row += kInstructionRows)
       for (int64_t column = 0; column < columns; column += 16) {
         SmallVector<Value> registers;
         for (int64_t i = 0; i < 4; ++i, next += 2)
           registers.push_back(e.packHalves(tile.getElementType(),
                                            elements[next], elements[next + 1]));
-        Value address = e.unitAddress(
-            adaptor.getDestination(),
-            e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
-            lane.fourth, (column % kPanelColumns) / 8,
-            column / kPanelColumns * tile.getRows() * kPanelRowBytes +
-                block * kPanelRowBytes);
-        NVVM::StMatrixOp::create(
-            rewriter, loc, address, registers, NVVM::MMALayout::row,
-            NVVM::LdStMatrixShapeAttr::get(rewriter.getContext(), 8, 8),
-            NVVM::LdStMatrixEltType::B16);
+        target.storeMatrices(e, adaptor.getDestination(), tile, row, column,
+                             registers);
       }
     rewriter.eraseOp(op);
     return success();
@@ -367,10 +242,10 @@ struct ExponentialLowering : OpConversionPattern<OpTy> {
 
 void mlir::linattn::tile::populateRegisterPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns,
-    const ProgramInfo &program) {
+    const LoweringContext &context) {
   patterns.add<ConstantLowering, ContractLowering, WaitLowering, MapLowering,
                LoadOperandLowering, StoreSharedLowering>(
-      converter, patterns.getContext(), program);
+      converter, patterns.getContext(), context);
   patterns
       .add<ExponentialLowering<math::ExpOp>, ExponentialLowering<math::Exp2Op>>(
           converter, patterns.getContext());

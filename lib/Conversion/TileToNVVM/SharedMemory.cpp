@@ -71,12 +71,14 @@ struct BarrierInitLowering : TilePattern<BarrierInitOp> {
     Location loc = op.getLoc();
     Emitter e(rewriter, loc);
     BarrierType type = op.getResult().getType();
+    int64_t arrivals =
+        target.getArrivals(type.getArrivals(), program.getLoadThreads(op));
     Value ring = e.sharedMemory(*op.getOffset());
     emitIf(rewriter, loc, e.equals(e.thread(), 0), [&] {
       for (int64_t stage = 0; stage < type.getStages(); ++stage)
         NVVM::MBarrierInitOp::create(rewriter, loc, e.offset(ring, 8 * stage),
-                                     e.i32(type.getArrivals()), Value());
-      NVVM::FenceMbarrierInitOp::create(rewriter, loc);
+                                     e.i32(arrivals), Value());
+      target.finishBarrierInit(e);
     });
     NVVM::Barrier0Op::create(rewriter, loc);
     rewriter.replaceOp(op, ring);
@@ -91,12 +93,9 @@ struct BarrierWaitLowering : TilePattern<BarrierWaitOp> {
   matchAndRewrite(BarrierWaitOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(rewriter, op.getLoc());
-    // Nanoseconds that one attempt may be suspended for.
-    constexpr int64_t suspendTime = 10000000;
-    NVVM::MBarrierTryWaitParityOp::create(
-        rewriter, op.getLoc(),
-        getBarrier(e, adaptor.getBarrier(), adaptor.getIndex()),
-        adaptor.getPhase(), e.i32(suspendTime));
+    target.waitForBarrier(
+        e, getBarrier(e, adaptor.getBarrier(), adaptor.getIndex()),
+        adaptor.getPhase());
     rewriter.eraseOp(op);
     return success();
   }
@@ -143,10 +142,9 @@ struct FenceLowering : TilePattern<FenceOp> {
   LogicalResult
   matchAndRewrite(FenceOp op, Adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    MLIRContext *context = op.getContext();
-    rewriter.replaceOpWithNewOp<NVVM::FenceProxyOp>(
-        op, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
-        NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
+    Emitter e(rewriter, op.getLoc());
+    target.fence(e);
+    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -171,9 +169,9 @@ struct SyncLowering : TilePattern<SyncOp> {
 
 void mlir::linattn::tile::populateSharedMemoryPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns,
-    const ProgramInfo &program) {
+    const LoweringContext &context) {
   patterns.add<AllocLowering, StageLowering, PanelLowering, BarrierInitLowering,
                BarrierWaitLowering, BarrierArriveLowering, ElementLowering,
                FenceLowering, SyncLowering>(converter, patterns.getContext(),
-                                            program);
+                                            context);
 }

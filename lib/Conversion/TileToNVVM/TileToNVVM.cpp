@@ -33,7 +33,7 @@ using namespace mlir::linattn::tile;
 namespace {
 class TileTypeConverter : public TypeConverter {
 public:
-  explicit TileTypeConverter(MLIRContext *context) {
+  TileTypeConverter(MLIRContext *context, bool hasTensorMaps) {
     addConversion([](Type type) { return type; });
     addConversion([=](SharedType) -> Type {
       return LLVM::LLVMPointerType::get(context, kSharedSpace);
@@ -46,7 +46,8 @@ public:
     });
     addConversion([=](GlobalType type, SmallVectorImpl<Type> &parts) {
       // The tensor map, the address, sizes and strides.
-      parts.push_back(LLVM::LLVMPointerType::get(context));
+      if (hasTensorMaps)
+        parts.push_back(LLVM::LLVMPointerType::get(context));
       parts.push_back(LLVM::LLVMPointerType::get(context, 1));
       parts.append(2 * type.getRank() - 1, IntegerType::get(context, 64));
       return success();
@@ -94,7 +95,7 @@ struct KernelLowering : TilePattern<KernelOp> {
       SmallVector<Type> parts;
       if (failed(getTypeConverter()->convertType(type, parts)))
         return failure();
-      if (isa<GlobalType>(type))
+      if (isa<GlobalType>(type) && target.hasTensorMaps())
         tensorMaps.push_back(types.size());
       signature.addInputs(index, parts);
       llvm::append_range(types, parts);
@@ -173,7 +174,8 @@ struct RoleLowering : TilePattern<RoleOp> {
         e.compare(arith::CmpIPredicate::ult, member, e.i32(op.getCount()));
     emitIf(rewriter, loc, condition, [&] {
       // Warps get them with their warpgroup.
-      if (!op.getOfWarps() && op.getNumWarps() * 32 != threads)
+      if (target.movesRegisters() && !op.getOfWarps() &&
+          op.getNumWarps() * 32 != threads)
         setRegisters(rewriter, loc, op.getRegisters(), threads);
       Block *body = &op.getBody().front();
       rewriter.eraseOp(body->getTerminator());
@@ -233,21 +235,30 @@ struct ConvertTileToNVVM
     FailureOr<ProgramInfo> program = ProgramInfo::get(module);
     if (failed(program))
       return signalPassFailure();
-    module.walk(gatherRolesOfWarps);
+    std::optional<Chip> described = Chip::get(chip);
+    if (!described) {
+      module.emitError()
+          << "expects the chip sm_90a, or sm_80 or later, but got " << chip;
+      return signalPassFailure();
+    }
+    std::unique_ptr<Target> instructions = Target::get(*described);
+    if (instructions->movesRegisters())
+      module.walk(gatherRolesOfWarps);
     declareSharedMemory(module);
 
-    TileTypeConverter converter(context);
+    TileTypeConverter converter(context, instructions->hasTensorMaps());
+    LoweringContext lowering{*program, *instructions};
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);
     target.addIllegalDialect<TileDialect>();
     target.addIllegalOp<math::ExpOp, math::Exp2Op>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     patterns.add<KernelLowering, ReturnLowering, RoleLowering, BlockIdLowering>(
-        converter, context, *program);
-    populateSharedMemoryPatterns(converter, patterns, *program);
-    populateCopyPatterns(converter, patterns, *program);
-    populateRegisterPatterns(converter, patterns, *program);
-    populateVectorPatterns(converter, patterns, *program);
+        converter, context, lowering);
+    populateSharedMemoryPatterns(converter, patterns, lowering);
+    populateCopyPatterns(converter, patterns, lowering);
+    populateRegisterPatterns(converter, patterns, lowering);
+    populateVectorPatterns(converter, patterns, lowering);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     if (failed(applyPartialConversion(module, target, std::move(patterns))))

@@ -188,10 +188,10 @@ struct VectorStoreLowering : TilePattern<VectorStoreOp> {
 };
 } // namespace
 
-void mlir::linattn::tile::populateVectorPatterns(const TypeConverter &converter,
-                                                 RewritePatternSet &patterns,
-                                                 const ProgramInfo &program) {
+void mlir::linattn::tile::populateVectorPatterns(
+    const TypeConverter &converter, RewritePatternSet &patterns,
+    const LoweringContext &context) {
   patterns.add<VectorLoadLowering, VectorMapLowering, VectorScanLowering,
                VectorExtractLowering, VectorStoreLowering>(
-      converter, patterns.getContext(), program);
+      converter, patterns.getContext(), context);
 }

@@ -177,6 +177,20 @@ FailureOr<ProgramInfo> ProgramInfo::get(Operation *root) {
         return op->emitOpError() << "expects a role of one warp, but got "
                                  << crew->threads / 32 << " warps";
       info.crews[op] = *crew;
+      if (auto group = dyn_cast<LoadGroupOp>(op)) {
+        auto init = group.getBarrier().getDefiningOp<BarrierInitOp>();
+        if (!init)
+          return group.emitOpError()
+                 << "expects a barrier made by tile.barrier_init";
+        int64_t &threads = info.loadThreads[init];
+        if (threads && threads != crew->threads)
+          return group.emitOpError()
+                 << "expects a crew of " << threads
+                 << " threads, as the other load groups of the barrier have, "
+                    "but got "
+                 << crew->threads;
+        threads = crew->threads;
+      }
     }
     if (auto load = dyn_cast<LoadOp>(op))
       info.groups[op] = load->getParentOfType<LoadGroupOp>();

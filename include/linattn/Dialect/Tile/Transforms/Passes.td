@@ -83,13 +83,20 @@ def TileSimplifyMaps : Pass<"tile-simplify-maps"> {
 }
 
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
-  let summary = "Lower tile programs to the NVVM dialect, for Hopper";
+  let summary = "Lower tile programs to the NVVM dialect";
   let description = [{
-    Every `tile.kernel` becomes an `llvm.func` with the attributes of a kernel.
-    A tile in registers becomes a struct with the elements of one thread, a tile
-    in shared memory its address, a contraction `wgmma.mma_async` with tied
-    registers and one group, and a wait the count of the groups that may stay in
-    flight.
+    Every `tile.kernel` becomes an `llvm.func` with the attributes of a kernel. A
+    tile in registers becomes a struct with the elements of one thread, and a
+    tile in shared memory its address. What differs between chips:
+
+    | | sm_90a | others from sm_80 on |
+    |---|---|---|
+    | tensors | tensor map, address, sizes, strides | address, sizes, strides |
+    | loads | `cp.async.bulk.tensor` by one thread | `cp.async` by the crew |
+    | stores | `cp.async.bulk.tensor` by one thread | by the crew |
+    | contractions | `wgmma.mma_async` with tied registers, and one group each | `ldmatrix` and `mma.sync`: done when issued |
+    | waits | the count of the groups that may stay in flight | nothing |
+    | `registers` of roles | `setmaxnreg` | nothing |
 
     Before:
 
@@ -104,6 +111,10 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
     llvm.inline_asm has_side_effects "wgmma.commit_group.sync.aligned;"
     ```
   }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90a\"",
+           "The chip that code is made for">,
+  ];
   let dependentDialects = [
     "mlir::LLVM::LLVMDialect", "mlir::NVVM::NVVMDialect",
     "mlir::arith::ArithDialect", "mlir::scf::SCFDialect"];

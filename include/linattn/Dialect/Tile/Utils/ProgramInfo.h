@@ -39,12 +39,18 @@ public:
   int64_t getUnfinished(WaitOp op) const { return unfinished.lookup(op); }
   /// The crew of an op that a crew executes together.
   Crew getCrew(Operation *op) const { return crews.lookup(op); }
+  /// Threads of the load groups that arrive at a ring of barriers, 0 if none
+  /// do.
+  int64_t getLoadThreads(BarrierInitOp op) const {
+    return loadThreads.lookup(op);
+  }
   /// The group that a load belongs to.
   LoadGroupOp getGroup(LoadOp op) const { return groups.lookup(op); }
 
 private:
   llvm::DenseMap<Operation *, int64_t> unfinished;
   llvm::DenseMap<Operation *, Crew> crews;
+  llvm::DenseMap<Operation *, int64_t> loadThreads;
   llvm::DenseMap<Operation *, LoadGroupOp> groups;
 };
 
