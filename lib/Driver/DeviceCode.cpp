@@ -32,6 +32,14 @@ const DeviceTarget *mlir::linattn::getDeviceTarget(StringRef name) {
   return nullptr;
 }
 
+const DeviceTarget *mlir::linattn::getDeviceTarget(int capability) {
+  std::string number = "sm_" + std::to_string(capability);
+  for (const DeviceTarget &target : kTargets)
+    if (target.chip == number || target.chip == number + "a")
+      return &target;
+  return nullptr;
+}
+
 std::string mlir::linattn::getTargetNames() {
   std::string names = "host";
   for (const DeviceTarget &target : kTargets)

@@ -6,10 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "linattn/Driver/ArtifactBuilder.h"
 #include "linattn/Driver/CompileFlags.h"
-#include "linattn/Driver/Compiler.h"
+#include "linattn/Driver/CudaDevice.h"
+#include "linattn/Driver/DeviceCode.h"
+#include "linattn/Driver/Executor.h"
 #include "linattn/Driver/Npy.h"
-#include "linattn/Driver/Program.h"
 #include "linattn/InitAll.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -42,6 +44,9 @@ namespace cl = llvm::cl;
 static constexpr char kOverview[] =
     R"(linattn-run: compiles a program and runs one of its functions
 
+The program is MLIR, or an artifact (.lna) that linattn-compile has made. It runs
+on the host, or on the first GPU with --target=cuda.
+
 Arguments are .npy files, little endian and in C order, or numbers for scalars.
 f32 files are rounded to nearest even for f16 and bf16 arguments; uint16 files
 are taken as the bits of bf16. f16 and bf16 results are written as f32, unless
@@ -51,12 +56,13 @@ Examples:
   linattn-run mixer.mlir --entry=mixer --arg=x.npy --arg=w.npy --out=y.npy
   linattn-run step.mlir --arg=q.npy --arg=0.125 --out=o.npy --check=ref.npy
   linattn-run mixer.mlir --arg=x.npy --arg=w.npy --repeat=20 --time
+  linattn-run attention.lna --target=cuda --arg=q.npy --arg=k.npy --arg=v.npy
 )";
 
 static cl::OptionCategory category("linattn-run options");
 
 static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
-                                      cl::desc("<program.mlir>"),
+                                      cl::desc("<program.mlir or .lna>"),
                                       cl::cat(category));
 static cl::opt<std::string>
     entry("entry", cl::desc("The function to run (default: the only one)"),
@@ -344,83 +350,37 @@ static double getSeconds(std::chrono::steady_clock::time_point since) {
 }
 
 /// The message of a call that failed.
-static LogicalResult reportStatus(const linattn_status &status) {
-  return reportError("'" + entry + "': " + status.message);
+static LogicalResult reportCall(llvm::Error error) {
+  std::string message = llvm::toString(std::move(error));
+  return entry.empty() ? reportError(message)
+                       : reportError("'" + entry + "': " + message);
 }
 
-/// Runs `function` and deals with its results.
-static LogicalResult runFunction(const Program::Function &function) {
-  ArrayRef<linattn_parameter> parameters = function.getArguments();
+/// Reads all arguments.
+static LogicalResult readArguments(ArrayRef<linattn_parameter> parameters,
+                                   SmallVectorImpl<Array> &arrays) {
   if (argTexts.size() != parameters.size())
     return reportError("'" + entry + "' expects " + Twine(parameters.size()) +
                        " arguments, but got " + Twine(argTexts.size()) +
                        " --arg");
-  SmallVector<Array> arrays;
-  SmallVector<linattn_tensor> tensors;
   for (auto [index, parameter] : llvm::enumerate(parameters)) {
     FailureOr<Array> array = readArgument(index, argTexts[index], parameter);
     if (failed(array))
       return failure();
     arrays.push_back(std::move(*array));
   }
-  unsigned numArguments = parameters.size();
-  unsigned numTensors = numArguments + function.getResults().size();
-  arrays.resize(numTensors);
-  for (auto [index, parameter] : llvm::enumerate(parameters))
-    tensors.push_back(describe(parameter, arrays[index]));
-  tensors.resize(numTensors);
+  return success();
+}
 
-  linattn_status status = {};
-  int64_t workspaceSize = 0;
-  if (function.query(tensors.data(), numTensors, &workspaceSize, &status))
-    return reportStatus(status);
-  for (unsigned i = numArguments; i < numTensors; ++i) {
-    const linattn_tensor &tensor = tensors[i];
-    arrays[i].shape.assign(tensor.sizes, tensor.sizes + tensor.rank);
-    arrays[i].data.resize(arrays[i].getNumElements() *
-                          getDtypeBytes(tensor.dtype));
-    tensors[i].data = arrays[i].data.data();
-  }
-  std::vector<char> workspace(workspaceSize);
-
-  // Arguments that are written to start each run with what they held.
-  SmallVector<std::pair<unsigned, std::vector<char>>> written;
-  for (auto [index, parameter] : llvm::enumerate(parameters))
-    if (parameter.inplace >= 0 && repeat > 1)
-      written.push_back({index, arrays[index].data});
-  double fastest = std::numeric_limits<double>::infinity();
-  for (unsigned i = 0; i < std::max(repeat.getValue(), 1u); ++i) {
-    for (auto &[index, data] : written)
-      llvm::copy(data, arrays[index].data.begin());
-    auto start = std::chrono::steady_clock::now();
-    int32_t code = function.run(tensors.data(), numTensors, workspace.data(),
-                                workspaceSize, &status);
-    fastest = std::min(fastest, getSeconds(start));
-    if (code)
-      return reportStatus(status);
-  }
-  if (printTime)
-    llvm::outs() << llvm::format("run: %.6f s", fastest)
-                 << ", workspace: " << workspaceSize << " bytes\n";
-
-  // All results in order, those that were written to arguments included.
-  SmallVector<unsigned> results;
-  unsigned next = numArguments;
-  unsigned numResults = function.getResults().size();
-  for (const linattn_parameter &parameter : parameters)
-    numResults += parameter.inplace >= 0;
-  for (unsigned result = 0; result < numResults; ++result) {
-    const auto *argument =
-        llvm::find_if(parameters, [&](const linattn_parameter &parameter) {
-          return parameter.inplace == result;
-        });
-    results.push_back(
-        argument == parameters.end() ? next++ : argument - parameters.begin());
-  }
+/// Writes and checks the results.
+static LogicalResult dealWithResults(const Executor &executor,
+                                     ArrayRef<linattn_tensor> tensors,
+                                     ArrayRef<Array> arrays) {
+  ArrayRef<unsigned> results = executor.getResultTensors();
   for (auto [option, count] :
        {std::pair("--out", outPaths.size()), {"--check", checkPaths.size()}})
-    if (count > numResults)
-      return reportError("'" + entry + "' has " + Twine(numResults) +
+    if (count > results.size())
+      return reportError("'" + entry + "' has " + Twine(results.size()) +
                          " results, but got " + Twine(count) + " " + option);
   LogicalResult outcome = success();
   for (auto [result, tensor] : llvm::enumerate(results)) {
@@ -438,6 +398,105 @@ static LogicalResult runFunction(const Program::Function &function) {
   return outcome;
 }
 
+/// Runs the function and deals with its results.
+static LogicalResult runFunction(Executor &executor) {
+  ArrayRef<linattn_parameter> parameters = executor.getArguments();
+  SmallVector<Array> arrays;
+  if (failed(readArguments(parameters, arrays)))
+    return failure();
+  unsigned numArguments = parameters.size();
+  arrays.resize(executor.getNumTensors());
+  SmallVector<linattn_tensor> tensors;
+  for (auto [index, parameter] : llvm::enumerate(parameters))
+    tensors.push_back(describe(parameter, arrays[index]));
+  tensors.resize(arrays.size());
+
+  llvm::Expected<int64_t> workspaceSize = executor.query(tensors);
+  if (!workspaceSize)
+    return reportCall(workspaceSize.takeError());
+  for (unsigned i = numArguments; i < tensors.size(); ++i) {
+    const linattn_tensor &tensor = tensors[i];
+    arrays[i].shape.assign(tensor.sizes, tensor.sizes + tensor.rank);
+    arrays[i].data.resize(arrays[i].getNumElements() *
+                          getDtypeBytes(tensor.dtype));
+    tensors[i].data = arrays[i].data.data();
+  }
+
+  // Arguments that are written to start each run with what they held.
+  SmallVector<std::pair<unsigned, std::vector<char>>> written;
+  for (auto [index, parameter] : llvm::enumerate(parameters))
+    if (parameter.inplace >= 0 && repeat > 1)
+      written.push_back({index, arrays[index].data});
+  double fastest = std::numeric_limits<double>::infinity();
+  for (unsigned i = 0; i < std::max(repeat.getValue(), 1u); ++i) {
+    for (auto &[index, data] : written)
+      llvm::copy(data, arrays[index].data.begin());
+    if (llvm::Error error = executor.upload(tensors, *workspaceSize))
+      return reportCall(std::move(error));
+    auto start = std::chrono::steady_clock::now();
+    llvm::Error error = executor.run();
+    fastest = std::min(fastest, getSeconds(start));
+    if (error)
+      return reportCall(std::move(error));
+  }
+  if (llvm::Error error = executor.download())
+    return reportCall(std::move(error));
+  if (printTime)
+    llvm::outs() << llvm::format("run: %.6f s", fastest)
+                 << ", workspace: " << *workspaceSize << " bytes\n";
+  return dealWithResults(executor, tensors, arrays);
+}
+
+//===----------------------------------------------------------------------===//
+// Loading
+//===----------------------------------------------------------------------===//
+
+/// Parses and compiles the program in `input`, for the GPU if there is one.
+static FailureOr<std::unique_ptr<Executor>>
+compileProgram(std::unique_ptr<llvm::MemoryBuffer> input,
+               const CompileOptions &options,
+               std::shared_ptr<CudaDevice> device) {
+  auto targetMachine = createTargetMachine(options);
+  if (!targetMachine) {
+    (void)reportError(targetMachine.takeError());
+    return failure();
+  }
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  MLIRContext context(registry);
+  context.printOpOnDiagnostic(false);
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(input), llvm::SMLoc());
+  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  ScopedDiagnosticHandler filter(&context, [](Diagnostic &diag) {
+    return success(diag.getSeverity() == DiagnosticSeverity::Remark);
+  });
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, &context);
+  if (!module || failed(selectEntry(*module)))
+    return failure();
+  auto loaded = [&]() -> llvm::Expected<std::unique_ptr<Executor>> {
+    if (device) {
+      FailureOr<std::string> artifact =
+          buildArtifact(*module, options, **targetMachine);
+      if (failed(artifact))
+        return nullptr;
+      return loadArtifact(*artifact, entry, device);
+    }
+    std::unique_ptr<llvm::MemoryBuffer> object =
+        compileToObject(*module, options, **targetMachine);
+    if (!object)
+      return nullptr;
+    return loadObject(std::move(object), entry);
+  }();
+  if (!loaded) {
+    (void)reportError(loaded.takeError());
+    return failure();
+  }
+  if (!*loaded)
+    return failure();
+  return std::move(*loaded);
+}
+
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(getBugReportMessage());
   llvm::InitLLVM init(argc, argv);
@@ -445,50 +504,54 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
-  CompileFlags flags(category, "What to run on: host");
+  CompileFlags flags(category, "What to run on: host, or cuda for a GPU");
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
-  auto parsed = flags.get();
-  if (!parsed)
-    return failed(reportError(parsed.takeError()));
-  const CompileOptions &options = *parsed;
-  if (options.target != "host")
-    return failed(
-        reportError("unknown target '" + options.target + "': expected host"));
-  auto targetMachine = createTargetMachine(options);
-  if (!targetMachine)
-    return failed(reportError(targetMachine.takeError()));
-
-  auto input = llvm::MemoryBuffer::getFileOrSTDIN(inputPath, /*IsText=*/true);
+  auto options = flags.get();
+  if (!options)
+    return failed(reportError(options.takeError()));
+  if (options->target != "host" && options->target != "cuda")
+    return failed(reportError("unknown target '" + options->target +
+                              "': expected host or cuda"));
+  auto input = llvm::MemoryBuffer::getFileOrSTDIN(inputPath);
   if (!input)
     return failed(reportError("cannot read '" + inputPath +
                               "': " + input.getError().message()));
-  auto start = std::chrono::steady_clock::now();
-  std::unique_ptr<llvm::MemoryBuffer> object;
-  {
-    DialectRegistry registry;
-    registerCompilerDialects(registry);
-    MLIRContext context(registry);
-    context.printOpOnDiagnostic(false);
-    llvm::SourceMgr sourceMgr;
-    sourceMgr.AddNewSourceBuffer(std::move(*input), llvm::SMLoc());
-    SourceMgrDiagnosticHandler handler(sourceMgr, &context);
-    OwningOpRef<ModuleOp> module =
-        parseSourceFile<ModuleOp>(sourceMgr, &context);
-    if (!module || failed(selectEntry(*module)))
-      return 1;
-    object = compileToObject(*module, options, **targetMachine);
-    if (!object)
-      return 1;
+  std::shared_ptr<CudaDevice> device;
+  if (options->target == "cuda") {
+    auto opened = CudaDevice::open(0);
+    if (!opened)
+      return failed(reportError(opened.takeError()));
+    device = std::move(*opened);
   }
-  auto program = Program::load(std::move(object));
-  if (!program)
-    return failed(reportError(program.takeError()));
-  auto function = (*program)->lookup(entry);
-  if (!function)
-    return failed(reportError(function.takeError()));
+  auto start = std::chrono::steady_clock::now();
+  std::unique_ptr<Executor> executor;
+  if (isArtifact((*input)->getBuffer())) {
+    auto loaded = loadArtifact((*input)->getBuffer(), entry, device);
+    if (!loaded)
+      return failed(reportCall(loaded.takeError()));
+    executor = std::move(*loaded);
+  } else {
+    if (device) {
+      const DeviceTarget *target = getDeviceTarget(device->getCapability());
+      if (!target)
+        return failed(reportError(
+            "the GPU has compute capability " +
+            Twine(device->getCapability() / 10) + "." +
+            Twine(device->getCapability() % 10) +
+            ", which linattn-run compiles nothing for: expected one of " +
+            getTargetNames()));
+      options->target = target->chip.str();
+      options->deviceOnly = true;
+    }
+    auto compiled = compileProgram(std::move(*input), *options, device);
+    if (failed(compiled))
+      return 1;
+    executor = std::move(*compiled);
+  }
   if (printTime)
     llvm::outs() << llvm::format("compile: %.6f s\n", getSeconds(start));
-  return failed(runFunction(*function));
+  entry = executor->getName().str();
+  return failed(runFunction(*executor));
 }

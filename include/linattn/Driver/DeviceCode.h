@@ -37,6 +37,8 @@ struct DeviceTarget {
 
 /// The target of this name, or null.
 const DeviceTarget *getDeviceTarget(StringRef name);
+/// The target for devices of this compute capability (90 for 9.0), or null.
+const DeviceTarget *getDeviceTarget(int capability);
 /// "host, sm_90a, ...": for messages and help.
 std::string getTargetNames();
 
