@@ -80,6 +80,112 @@ static LogicalResult addHostCode(ModuleOp module, const CompileOptions &options,
 // Code for a GPU
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// A program, lowered for a GPU in one of several ways.
+struct Candidate {
+  std::string plan;
+  OwningOpRef<ModuleOp> module;
+  std::string ptx;
+  /// Empty unless ptxas was asked.
+  Cubin cubin;
+
+  const KernelReport *find(StringRef kernel) const {
+    for (const KernelReport &report : cubin.kernels)
+      if (report.name == kernel)
+        return &report;
+    return nullptr;
+  }
+  /// What is wrong with the machine code, in words; "" if nothing is.
+  std::string getFlaws() const;
+  /// Less is better.
+  std::pair<size_t, int64_t> getCost() const;
+};
+} // namespace
+
+std::string Candidate::getFlaws() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const KernelReport &report : cubin.kernels) {
+    StringRef separator = text.empty() ? "" : "; ";
+    if (report.spills())
+      os << separator << "kernel '" << report.name << "' spills "
+         << report.spillStoreBytes << " bytes";
+    else if (!report.advice.empty())
+      os << separator << "ptxas on kernel '" << report.name
+         << "': " << report.advice.front();
+  }
+  return text;
+}
+
+std::pair<size_t, int64_t> Candidate::getCost() const {
+  size_t advice = 0;
+  int64_t spilled = 0;
+  for (const KernelReport &report : cubin.kernels) {
+    advice += report.advice.size();
+    spilled += report.spillStoreBytes + report.spillLoadBytes;
+  }
+  return {advice, spilled};
+}
+
+static FailureOr<Candidate> buildCandidate(ModuleOp source, StringRef plan,
+                                           const CompileOptions &options,
+                                           const DeviceTarget &target) {
+  Candidate candidate{plan.str(), source.clone(), "", {}};
+  if (failed(lowerToTile(*candidate.module, options, target, plan)))
+    return failure();
+  OwningOpRef<ModuleOp> kernels = extractKernels(*candidate.module);
+  if (failed(lowerToNVVM(*kernels, target)))
+    return failure();
+  FailureOr<std::string> ptx = emitPTX(*kernels, options, target);
+  if (failed(ptx))
+    return failure();
+  candidate.ptx = std::move(*ptx);
+  if (!options.assemble)
+    return candidate;
+  llvm::Expected<Cubin> cubin = assemblePTX(candidate.ptx, target.chip);
+  if (!cubin)
+    return report(source, cubin.takeError());
+  candidate.cubin = std::move(*cubin);
+  return candidate;
+}
+
+/// The ways to place kernels that are tried, in order of preference.
+static constexpr StringLiteral kPlans[] = {"", "early=true", "recompute=true",
+                                           "early=true recompute=true"};
+
+/// The first candidate without a flaw, or the one with the least.
+static FailureOr<Candidate> chooseCandidate(ModuleOp source,
+                                            const CompileOptions &options,
+                                            const DeviceTarget &target) {
+  // Only ptxas tells one from another.
+  if (!options.plan.empty() || !options.assemble)
+    return buildCandidate(source, options.plan, options, target);
+  std::optional<Candidate> best;
+  for (StringRef plan : kPlans) {
+    // Where the preferred way fails, its errors say what a GPU cannot do.
+    std::optional<ScopedDiagnosticHandler> quiet;
+    if (best)
+      quiet.emplace(source.getContext(), [](Diagnostic &) {});
+    FailureOr<Candidate> candidate =
+        buildCandidate(source, plan, options, target);
+    quiet.reset();
+    if (failed(candidate)) {
+      if (!best)
+        return failure();
+      continue;
+    }
+    std::string flaws = candidate->getFlaws();
+    if (!flaws.empty())
+      source.emitRemark() << target.chip << ": plan '" << plan
+                          << "' rejected: " << flaws;
+    if (!best || candidate->getCost() < best->getCost())
+      best = std::move(*candidate);
+    if (flaws.empty())
+      break;
+  }
+  return std::move(*best);
+}
+
 /// What ptxas has made of the kernel, as a remark, and as text for the
 /// manifest.
 static json::Object describeKernel(tile::KernelOp kernel,
@@ -108,44 +214,76 @@ static json::Object describeKernel(tile::KernelOp kernel,
   return object;
 }
 
-static LogicalResult
-addDeviceCode(ModuleOp module, const CompileOptions &options,
-              const DeviceTarget &target, ProgramDescription &program,
-              ArtifactWriter &writer, json::Array &targets) {
-  if (failed(lowerToTile(module, options, target)) ||
-      failed(addLaunchPlans(module, targets.size(), target.usesTensorMaps,
-                            program)))
-    return failure();
-  OwningOpRef<ModuleOp> kernels = extractKernels(module);
-  if (failed(lowerToNVVM(*kernels, target)))
-    return failure();
-  FailureOr<std::string> ptx = emitPTX(*kernels, options, target);
-  if (failed(ptx))
+static LogicalResult addCandidate(ModuleOp source, const Candidate &candidate,
+                                  const DeviceTarget &target,
+                                  ProgramDescription &program,
+                                  ArtifactWriter &writer,
+                                  json::Array &targets) {
+  if (failed(addLaunchPlans(*candidate.module, targets.size(),
+                            target.getChip().isHopper, program)))
     return failure();
   json::Array images;
-  std::vector<KernelReport> reports;
-  if (options.assemble) {
-    llvm::Expected<Cubin> cubin = assemblePTX(*ptx, target.chip);
-    if (!cubin)
-      return report(module, cubin.takeError());
-    reports = std::move(cubin->kernels);
-    images.push_back(
-        json::Object{{"arch", target.chip},
-                     {"blob", writer.addBlob(BlobKind::Cubin, cubin->bytes)}});
-  }
-  images.push_back(json::Object{{"arch", target.virtualArch},
-                                {"blob", writer.addBlob(BlobKind::Ptx, *ptx)}});
+  if (!candidate.cubin.bytes.empty())
+    images.push_back(json::Object{
+        {"arch", target.chip},
+        {"blob", writer.addBlob(BlobKind::Cubin, candidate.cubin.bytes)}});
+  images.push_back(
+      json::Object{{"arch", target.virtualArch},
+                   {"blob", writer.addBlob(BlobKind::Ptx, candidate.ptx)}});
   json::Array list;
-  for (auto kernel : module.getOps<tile::KernelOp>()) {
-    auto found = llvm::find_if(reports, [&](const KernelReport &report) {
-      return report.name == kernel.getSymName();
-    });
-    list.push_back(describeKernel(
-        kernel, found == reports.end() ? nullptr : &*found, target));
-  }
-  targets.push_back(json::Object{{"images", std::move(images)},
-                                 {"kernels", std::move(list)}});
+  for (auto kernel : candidate.module.get().getOps<tile::KernelOp>())
+    list.push_back(
+        describeKernel(kernel, candidate.find(kernel.getSymName()), target));
+  if (list.empty())
+    return source.emitError("expected work for a GPU, but no function launches "
+                            "a kernel");
+  json::Object description{{"images", std::move(images)},
+                           {"kernels", std::move(list)}};
+  if (!candidate.plan.empty())
+    description["schedule"] = candidate.plan;
+  targets.push_back(std::move(description));
   return success();
+}
+
+/// Lowers for devices that no other target is for, to PTX, which their drivers
+/// assemble. Nothing if the program does not fit there, which is a remark.
+static std::optional<Candidate> buildPortable(ModuleOp source,
+                                              CompileOptions options,
+                                              const DeviceTarget &target) {
+  options.assemble = false;
+  std::string problem;
+  std::optional<Candidate> result;
+  {
+    ScopedDiagnosticHandler handler(source.getContext(), [&](Diagnostic &diag) {
+      if (diag.getSeverity() == DiagnosticSeverity::Error && problem.empty())
+        problem = diag.str();
+    });
+    FailureOr<Candidate> candidate =
+        buildCandidate(source, /*plan=*/"", options, target);
+    if (succeeded(candidate))
+      result = std::move(*candidate);
+  }
+  if (!result)
+    source.emitRemark() << "no code for devices other than the target: "
+                        << problem;
+  return result;
+}
+
+/// Adds code for the target, and PTX for other devices.
+static LogicalResult
+addDeviceCode(ModuleOp source, const CompileOptions &options,
+              const DeviceTarget &target, ProgramDescription &program,
+              ArtifactWriter &writer, json::Array &targets) {
+  FailureOr<Candidate> chosen = chooseCandidate(source, options, target);
+  if (failed(chosen) ||
+      failed(addCandidate(source, *chosen, target, program, writer, targets)))
+    return failure();
+  const DeviceTarget &portable = *getDeviceTarget("sm_80");
+  if (&target == &portable)
+    return success();
+  std::optional<Candidate> other = buildPortable(source, options, portable);
+  return success(!other || succeeded(addCandidate(source, *other, portable,
+                                                  program, writer, targets)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -160,12 +298,10 @@ mlir::linattn::buildArtifact(ModuleOp module, const CompileOptions &options,
     return failure();
   ArtifactWriter writer;
   json::Array targets;
-  if (const DeviceTarget *target = getDeviceTarget(options.target)) {
-    OwningOpRef<ModuleOp> copy = module.clone();
-    if (failed(
-            addDeviceCode(*copy, options, *target, *program, writer, targets)))
-      return failure();
-  }
+  const DeviceTarget *target = getDeviceTarget(options.target);
+  if (target && failed(addDeviceCode(module, options, *target, *program, writer,
+                                     targets)))
+    return failure();
   bool isForDevices =
       options.deviceOnly || !module.getOps<tile::KernelOp>().empty();
   if (!isForDevices || targets.empty())

@@ -20,6 +20,11 @@ CompileFlags::CompileFlags(cl::OptionCategory &category, std::string targetHelp)
           cl::init("native"), cl::value_desc("name"), cl::cat(category)),
       features("mattr", cl::desc("CPU features to add or to leave out"),
                cl::value_desc("+a,-b,..."), cl::cat(category)),
+      schedule("schedule",
+               cl::desc("How kernels are placed on a GPU, instead of the "
+                        "compiler's choice: options of "
+                        "linattn-normal-form-to-tile-pipeline"),
+               cl::value_desc("\"stages=2 early=true\""), cl::cat(category)),
       optLevel("O", cl::Prefix,
                cl::desc("Optimisation level, 0 to 3 (default: 3)"), cl::init(3),
                cl::cat(category)),
@@ -55,6 +60,7 @@ llvm::Expected<CompileOptions> CompileFlags::get() const {
   options.chunk = chunk;
   options.subChunk = subChunk;
   options.recurrence = recurrence;
+  options.plan = schedule;
   options.assemble = !ptxOnly;
   options.deviceOnly = deviceOnly;
   return options;

@@ -11,6 +11,7 @@
 #include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Dialect/Tile/Transforms/Passes.h"
 #include "linattn/Pipelines/Pipelines.h"
+#include "linattn/Planner/Passes.h"
 #include "linattn/Target/PTX.h"
 
 #include "mlir/IR/Builders.h"
@@ -20,10 +21,16 @@
 using namespace mlir;
 using namespace mlir::linattn;
 
+// The portable ones differ in how much shared memory there is, and run on later
+// devices, too.
 static constexpr DeviceTarget kTargets[] = {
-    {"sm_90a", "compute_90a", "+ptx86", /*usesTensorMaps=*/true,
-     /*sharedMemory=*/232448},
+    {"sm_90a", "compute_90a", "+ptx86"}, {"sm_80", "compute_80", "+ptx80"},
+    {"sm_86", "compute_86", "+ptx80"},   {"sm_89", "compute_89", "+ptx80"},
+    {"sm_90", "compute_90", "+ptx80"},   {"sm_100", "compute_100", "+ptx86"},
+    {"sm_120", "compute_120", "+ptx87"},
 };
+
+tile::Chip DeviceTarget::getChip() const { return *tile::Chip::get(chip); }
 
 const DeviceTarget *mlir::linattn::getDeviceTarget(StringRef name) {
   for (const DeviceTarget &target : kTargets)
@@ -35,7 +42,7 @@ const DeviceTarget *mlir::linattn::getDeviceTarget(StringRef name) {
 const DeviceTarget *mlir::linattn::getDeviceTarget(int capability) {
   std::string number = "sm_" + std::to_string(capability);
   for (const DeviceTarget &target : kTargets)
-    if (target.chip == number || target.chip == number + "a")
+    if (target.chip == number + "a" || target.chip == number)
       return &target;
   return nullptr;
 }
@@ -57,17 +64,32 @@ runPipeline(ModuleOp module, llvm::function_ref<void(PassManager &)> build) {
   return pm.run(module);
 }
 
+/// Tokens per chunk and the granularity of head sizes: those of the matrix
+/// instructions.
+static constexpr int64_t kTileSize = 64;
+
 LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
                                          const CompileOptions &options,
-                                         const DeviceTarget &target) {
+                                         const DeviceTarget &target,
+                                         StringRef planOptions) {
+  auto plan = TilePipelineOptions::createFromString(planOptions);
+  if (!plan)
+    return module.emitError("expects options of "
+                            "linattn-normal-form-to-tile-pipeline as schedule, "
+                            "but got '")
+           << planOptions << "'";
+  plan->sharedLimit = target.getChip().sharedBytes;
   return runPipeline(module, [&](PassManager &pm) {
     NormalFormPipelineOptions normalForm;
-    normalForm.chunk = options.chunk;
-    normalForm.subChunk = options.subChunk;
+    normalForm.chunk = options.chunk ? options.chunk : kTileSize;
+    normalForm.subChunk =
+        options.subChunk ? options.subChunk : normalForm.chunk.getValue();
+    normalForm.headAlign = kTileSize;
     normalForm.recurrence = options.recurrence;
     buildNormalFormPipeline(pm, normalForm);
+    buildNormalFormToTilePipeline(pm, *plan);
     tile::TileAllocateSharedOptions shared;
-    shared.limit = target.sharedMemory;
+    shared.limit = target.getChip().sharedBytes;
     pm.addPass(tile::createTileAllocateShared(shared));
   });
 }
@@ -82,8 +104,11 @@ OwningOpRef<ModuleOp> mlir::linattn::extractKernels(ModuleOp module) {
 
 LogicalResult mlir::linattn::lowerToNVVM(ModuleOp kernels,
                                          const DeviceTarget &target) {
-  return runPipeline(kernels,
-                     [](PassManager &pm) { buildTileToLLVMPipeline(pm); });
+  return runPipeline(kernels, [&](PassManager &pm) {
+    TileToLLVMPipelineOptions options;
+    options.chip = target.chip.str();
+    buildTileToLLVMPipeline(pm, options);
+  });
 }
 
 FailureOr<std::string> mlir::linattn::emitPTX(ModuleOp kernels,

@@ -58,8 +58,11 @@ void mlir::linattn::buildNormalFormPipeline(
   pm.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
-void mlir::linattn::buildTileToLLVMPipeline(OpPassManager &pm) {
-  pm.addPass(tile::createConvertTileToNVVM());
+void mlir::linattn::buildTileToLLVMPipeline(
+    OpPassManager &pm, const TileToLLVMPipelineOptions &options) {
+  tile::ConvertTileToNVVMOptions convert;
+  convert.chip = options.chip;
+  pm.addPass(tile::createConvertTileToNVVM(convert));
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertNVVMToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
@@ -77,7 +80,7 @@ void mlir::linattn::registerPipelines() {
       "linattn-to-normal-form-pipeline",
       "Lower named ops to the normal form of docs/NormalForm.md",
       buildNormalFormPipeline);
-  PassPipelineRegistration<>(
+  PassPipelineRegistration<TileToLLVMPipelineOptions>(
       "tile-to-llvm-pipeline",
       "Lower tile programs with places in shared memory to the LLVM and NVVM "
       "dialects",

@@ -259,7 +259,7 @@ static LogicalResult writeArtifact(ModuleOp module,
 static LogicalResult writeDeviceCode(ModuleOp module, Emit kind,
                                      const CompileOptions &options,
                                      const DeviceTarget &target) {
-  if (failed(lowerToTile(module, options, target)))
+  if (failed(lowerToTile(module, options, target, options.plan)))
     return failure();
   if (kind == Emit::Tile)
     return writeModule(module);

@@ -32,7 +32,7 @@ public:
 
 private:
   std::string targetHelp;
-  llvm::cl::opt<std::string> target, cpu, features;
+  llvm::cl::opt<std::string> target, cpu, features, schedule;
   llvm::cl::opt<unsigned> optLevel;
   llvm::cl::opt<int64_t> chunk, subChunk;
   llvm::cl::opt<bool> recurrence, ptxOnly, deviceOnly;

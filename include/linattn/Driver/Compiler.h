@@ -41,6 +41,10 @@ struct CompileOptions {
   int64_t subChunk = 0;
   /// Lower to the loop over tokens, not to chunks.
   bool recurrence = false;
+  /// How kernels are placed on a GPU, as options of
+  /// linattn-normal-form-to-tile-pipeline: "stages=2 early=true". Empty: what
+  /// assembles best.
+  std::string plan;
   /// Leave code for the host out of an artifact for a GPU.
   bool deviceOnly = false;
   /// Have ptxas make machine code for the target, if that is a GPU.

@@ -9,6 +9,7 @@
 #ifndef LINATTN_DRIVER_DEVICECODE_H
 #define LINATTN_DRIVER_DEVICECODE_H
 
+#include "linattn/Dialect/Tile/Utils/Chip.h"
 #include "linattn/Driver/Compiler.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -29,10 +30,8 @@ struct DeviceTarget {
   StringLiteral virtualArch;
   /// The version of the PTX language: "+ptx86".
   StringLiteral ptxFeatures;
-  /// Whether kernels get tensor maps.
-  bool usesTensorMaps;
-  /// Bytes of shared memory that a block may have.
-  int64_t sharedMemory;
+
+  tile::Chip getChip() const;
 };
 
 /// The target of this name, or null.
@@ -43,9 +42,10 @@ const DeviceTarget *getDeviceTarget(int capability);
 std::string getTargetNames();
 
 /// Lowers `module` to functions that launch tile programs, whose places in
-/// shared memory are known.
+/// shared memory are known. `plan` holds options of
+/// linattn-normal-form-to-tile-pipeline.
 LogicalResult lowerToTile(ModuleOp module, const CompileOptions &options,
-                          const DeviceTarget &target);
+                          const DeviceTarget &target, StringRef plan);
 
 /// The tile programs of `module`, in a module of their own.
 OwningOpRef<ModuleOp> extractKernels(ModuleOp module);

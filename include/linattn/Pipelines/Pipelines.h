@@ -58,9 +58,17 @@ void buildBlocksPipeline(OpPassManager &pm,
 void buildNormalFormPipeline(OpPassManager &pm,
                              const NormalFormPipelineOptions &options);
 
+struct TileToLLVMPipelineOptions
+    : public PassPipelineOptions<TileToLLVMPipelineOptions> {
+  PassOptions::Option<std::string> chip{
+      *this, "chip", llvm::cl::desc("The chip that code is made for"),
+      llvm::cl::init("sm_90a")};
+};
+
 /// Tile programs, whose places in shared memory are known, to the LLVM and NVVM
 /// dialects: `tile-to-llvm-pipeline`.
-void buildTileToLLVMPipeline(OpPassManager &pm);
+void buildTileToLLVMPipeline(OpPassManager &pm,
+                             const TileToLLVMPipelineOptions &options);
 
 /// Registers the pipelines above by name.
 void registerPipelines();
