@@ -157,7 +157,7 @@ llvm::Error ArtifactExecutor::find(StringRef wanted) {
   }
   if (entry)
     return llvm::Error::success();
-  return llvm::createStringError(name.empty()
+  return llvm::createStringError(wanted.empty()
                                      ? "expected --entry, one of %s"
                                      : "unknown entry: the artifact has %s",
                                  names.c_str());
