@@ -213,7 +213,8 @@ def test_sanitizer(tool, options, limit):
     # that it is the last: an error of the driver's API, and not one of a kernel.
     quiet = ["--report-api-errors", "no"] if tool == "memcheck" else []
     command = [program, "--tool", tool, *quiet, "--error-exitcode", "9", sys.executable, __file__,
-               "--bundle", options.bundle, "--only-numbers", *options.sanitized]
+               "--bundle", options.bundle, "--only-numbers",
+               *options.sanitized[:1 if tool == "racecheck" else None]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:

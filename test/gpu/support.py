@@ -189,13 +189,15 @@ class Case:
     def function(self):
         if self._artifact is None:
             if self.error:
-                raise RuntimeError("not compiled: " + self.error.splitlines()[0][:200])
+                lines = self.error.splitlines()
+                first = next((line for line in lines if "error: " in line), lines[0])
+                raise RuntimeError("not compiled: " + first.split("error: ")[-1][:200])
             self._artifact = runtime.load(str(self.path), device=DEVICE)
             self._function = self._artifact["f"]
         return self._function
 
     def is_spilling(self):
-        return any("spills" in note for note in self.notes)
+        return any("spills registers" in note for note in self.notes)
 
 
 class Bundle:
