@@ -28,8 +28,8 @@ using namespace mlir::linattn::tile;
 /// Bytes in which the 128-byte swizzle repeats.
 static constexpr int64_t kSwizzleBytes = 1024;
 static constexpr int64_t kBarrierBytes = 8;
-/// What vectors are aligned to: the widest access.
-static constexpr int64_t kVectorBytes = 16;
+/// What vectors are aligned to: a row of 32 banks.
+static constexpr int64_t kVectorBytes = 128;
 
 namespace {
 struct AllocateShared

@@ -82,6 +82,49 @@ def TileSimplifyMaps : Pass<"tile-simplify-maps"> {
                            "mlir::math::MathDialect"];
 }
 
+def TileVerify : Pass<"tile-verify"> {
+  let summary = "Check the order of accesses of whole tile programs";
+  let description = [{
+    The types of the dialect forbid to read an accumulator in flight. This pass
+    finds what types cannot: it runs every kernel without its data, on all of its
+    warps, for some sizes and two orders of the warps, and keeps what each warp
+    knows to be over. An error is
+
+    - an access to a tile that a load may still write, or that another warp may
+      not have written yet,
+    - a write to a tile that a contraction, a store or another warp may still
+      read; so also an arrival that hands a tile back before the contraction that
+      reads it has been waited for,
+    - a copy or contraction of what threads have written without a `tile.fence`,
+    - a contraction or store that nothing waits for,
+    - a phase of a barrier that others end than its first one, that is left
+      between two phases, or that may be over twice before a warp waits for it,
+    - a program in which all warps wait,
+    - more shared memory or registers than the chip has.
+
+    The program needs its places in shared memory (`tile-allocate-shared`). It
+    does not change.
+
+    Before:
+
+    ```mlir
+    %p = tile.contract %a, %t : ...
+    tile.store_shared %x to %t : ...
+    ```
+
+    After:
+
+    ```
+    error: 'tile.store_shared' op overwrites what a contraction may still read: expects a tile.wait for it, and a tile.sync or a barrier from there to here
+    note: this is the other access
+    ```
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90a\"",
+           "The chip whose limits count">,
+  ];
+}
+
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
   let summary = "Lower tile programs to the NVVM dialect";
   let description = [{
