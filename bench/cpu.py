@@ -203,20 +203,33 @@ def sweep_chunks():
                 print(f"| {decay} | {d} | {dtype} | " + " | ".join(f"{t * 1e3:.2f}" for t in times) + " |", flush=True)
 
 
+def copy_rate(nbytes):
+    """Bytes per second that the machine reads and writes, copying with PyTorch."""
+    source = torch.ones(nbytes // 8)
+    target = torch.empty_like(source)
+    return nbytes / shortest(lambda: target.copy_(source), 0.2)
+
+
 def sweep_lengths():
-    print("\nours by length, const decay, D=64, f32")
-    print("| N | ns per token | peak memory beyond inputs and outputs, MB |")
-    print("|---|---|---|")
-    function, _ = program("const", 64, "f32")
-    for n in (1024, 4096, 16384, 65536):
-        arrays = [as_array(x) for x in make_inputs("const", n, 64, "f32")]
-        result = function(*arrays)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        taken = shortest(lambda: function(*arrays), 0.5)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # The result of each call replaces the one before: one more is alive.
-        extra = max(0.0, (after - before) / 1024 - result.nbytes / 2**20)
-        print(f"| {n} | {taken / n * 1e9:.0f} | {extra:.1f} |", flush=True)
+    print("\nours by length, const decay, f32; the bytes are those of q, k, v and o, once,")
+    print("and the copy is of as many")
+    print("| D | N | ns per token | GB/s | of a copy's | peak memory beyond inputs and outputs, MB |")
+    print("|---|---|---|---|---|---|")
+    for d in (64, 128):
+        function, _ = program("const", d, "f32")
+        for n in (1024, 4096, 16384, 65536):
+            arrays = [as_array(x) for x in make_inputs("const", n, d, "f32")]
+            result = function(*arrays)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            taken = shortest(lambda: function(*arrays, out=[result]), 0.5)
+            after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            rate = 4 * result.nbytes / taken
+            share = rate / copy_rate(4 * result.nbytes)
+            print(
+                f"| {d} | {n} | {taken / n * 1e9:.0f} | {rate / 1e9:.1f} | {share:.0%} |"
+                f" {(after - before) / 1024:.1f} |",
+                flush=True,
+            )
 
 
 def main():

@@ -50,6 +50,8 @@ void linattn::buildNormalFormToBuffersPipeline(
   vectorize.vectorBits = options.vectorBits;
   vectorize.vectorRegisters = options.vectorRegisters;
   buffers.addPass(createLinattnVectorizeTiles(vectorize));
+  // Sizes and offsets stand in the loops still, and tiles are buffers.
+  buffers.addPass(createLinattnPrefetchTiles());
   LinattnPlaceBuffersOptions place;
   place.maxStackBytes = options.maxStackBytes;
   buffers.addPass(createLinattnPlaceBuffers(place));

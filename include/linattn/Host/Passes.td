@@ -171,6 +171,42 @@ def LinattnVectorizeTiles : Pass<"linattn-vectorize-tiles"> {
     "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
 }
 
+def LinattnPrefetchTiles : Pass<"linattn-prefetch-tiles"> {
+  let summary = "Fetch the rows of the next tile while this one is in use";
+  let description = [{
+    The rows of a tile that lie apart in a tensor, such as those of one head,
+    are out of reach of the processor's own prefetching, and a loop would wait
+    for each of them. This pass fetches the rows that the next iteration reads,
+    and those that this one writes, a few lines at a time, in the loops over
+    blocks of registers of the contractions in between.
+
+    Before:
+
+    ```mlir
+    scf.for %t = %c0 to %chunks step %c1 {
+      %rows = memref.subview %q[%b, %start, %h, 0] [1, %valid, 1, 64]
+      ...
+      scf.for %i = %c0 to %c32 step %c4 {
+        %sums:8 = scf.for %k = ... iter_args(...) -> (vector<8xf32>, ...)
+    ```
+
+    After:
+
+    ```mlir
+    scf.for %t = %c0 to %chunks step %c1 {
+      %next = memref.subview %q[%b, %start1, %h, 0] [1, %valid1, 1, 64]
+      %rows = memref.subview %q[%b, %start, %h, 0] [1, %valid, 1, 64]
+      ...
+      scf.for %i = %c0 to %c32 step %c4 {
+        memref.prefetch %next[%row, %column], read, locality<3>, data
+        ...
+        %sums:8 = scf.for %k = ... iter_args(...) -> (vector<8xf32>, ...)
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::memref::MemRefDialect"];
+}
+
 def LinattnPlaceBuffers : Pass<"linattn-place-buffers"> {
   let summary = "Put the buffers of a kernel into one block of memory";
   let description = [{
