@@ -24,12 +24,7 @@ bool Call::failTensor(int64_t index, int32_t code, const char *format, ...) {
                    text);
 }
 
-bool Call::evaluate(Expression expression, int64_t &result, const char *format,
-                    ...) {
-  const char *problem =
-      linattn::runtime::evaluate(function.nodes, expression, symbols, result);
-  if (!problem)
-    return true;
+bool Call::failEvaluation(const char *problem, const char *format, ...) {
   char what[160];
   va_list args;
   va_start(args, format);

@@ -38,14 +38,27 @@ public:
 
   void setFact(Fact fact, int64_t value) { symbols[fact] = value; }
   bool define(const std::vector<Definition> &definitions);
-  bool evaluate(Expression expression, int64_t &result, const char *format, ...)
-      __attribute__((format(printf, 4, 5)));
+  /// Evaluates an expression; the rest says what it is of, for messages. Most
+  /// are numbers or symbols: these cost no call.
+  template <typename... Args>
+  bool evaluate(Expression expression, int64_t &result, const char *format,
+                Args... args) {
+    const Node &node = function.nodes[expression];
+    if (node.op == Op::Constant || node.op == Op::Symbol) {
+      result = node.op == Op::Constant ? node.value : symbols[node.value];
+      return true;
+    }
+    const char *problem =
+        linattn::runtime::evaluate(function.nodes, expression, symbols, result);
+    return !problem || failEvaluation(problem, format, args...);
+  }
 
   const Function &function;
   const linattn_tensor *tensors;
   Diagnostic &diag;
 
 private:
+  bool failEvaluation(const char *problem, const char *format, ...);
   bool failTensor(int64_t index, int32_t code, const char *format, ...)
       __attribute__((format(printf, 4, 5)));
   bool checkType(int64_t index);
