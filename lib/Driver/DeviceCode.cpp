@@ -86,6 +86,8 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
         options.subChunk ? options.subChunk : normalForm.chunk.getValue();
     normalForm.headAlign = kTileSize;
     normalForm.recurrence = options.recurrence;
+    // Only the device can read them.
+    normalForm.clampOffsets = true;
     buildNormalFormPipeline(pm, normalForm);
     buildNormalFormToTilePipeline(pm, *plan);
     tile::TileAllocateSharedOptions shared;

@@ -46,7 +46,9 @@ void mlir::linattn::buildBlocksPipeline(
   LinattnToRecurrenceOptions recurrence;
   recurrence.stepsOnly = !options.recurrence;
   pm.addNestedPass<func::FuncOp>(createLinattnToRecurrence(recurrence));
-  pm.addNestedPass<func::FuncOp>(createLinattnToBlocks());
+  LinattnToBlocksOptions blocks;
+  blocks.clampOffsets = options.clampOffsets;
+  pm.addNestedPass<func::FuncOp>(createLinattnToBlocks(blocks));
 }
 
 void mlir::linattn::buildNormalFormPipeline(

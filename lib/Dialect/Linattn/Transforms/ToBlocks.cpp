@@ -200,7 +200,8 @@ static LogicalResult checkBlockable(OpTy op, PatternRewriter &rewriter) {
 }
 
 struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
-  using OpRewritePattern::OpRewritePattern;
+  AttentionToBlocks(MLIRContext *context, bool clampOffsets)
+      : OpRewritePattern(context), clampOffsets(clampOffsets) {}
 
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
@@ -261,14 +262,18 @@ struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
         outputs.push_back(loop.storeState(results[0], slicer.getOutput(1)));
       return outputs;
     };
-    HeadSlicer::buildHeadLoop(
-        rewriter, cast<DimRoleOpInterface>(op.getOperation()), buildBody);
+    HeadSlicer::buildHeadLoop(rewriter,
+                              cast<DimRoleOpInterface>(op.getOperation()),
+                              buildBody, clampOffsets);
     return success();
   }
+
+  bool clampOffsets;
 };
 
 struct StateToBlocks : OpRewritePattern<StateOp> {
-  using OpRewritePattern::OpRewritePattern;
+  StateToBlocks(MLIRContext *context, bool clampOffsets)
+      : OpRewritePattern(context), clampOffsets(clampOffsets) {}
 
   LogicalResult matchAndRewrite(StateOp op,
                                 PatternRewriter &rewriter) const override {
@@ -346,10 +351,13 @@ struct StateToBlocks : OpRewritePattern<StateOp> {
       }
       return outputs;
     };
-    HeadSlicer::buildHeadLoop(
-        rewriter, cast<DimRoleOpInterface>(op.getOperation()), buildBody);
+    HeadSlicer::buildHeadLoop(rewriter,
+                              cast<DimRoleOpInterface>(op.getOperation()),
+                              buildBody, clampOffsets);
     return success();
   }
+
+  bool clampOffsets;
 };
 
 struct ToBlocks : linattn::impl::LinattnToBlocksBase<ToBlocks> {
@@ -381,12 +389,14 @@ struct ToBlocks : linattn::impl::LinattnToBlocksBase<ToBlocks> {
       return signalPassFailure();
 
     RewritePatternSet patterns(&getContext());
-    populateToBlocksPatterns(patterns);
+    populateToBlocksPatterns(patterns, clampOffsets);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 } // namespace
 
-void mlir::linattn::populateToBlocksPatterns(RewritePatternSet &patterns) {
-  patterns.add<AttentionToBlocks, StateToBlocks>(patterns.getContext());
+void mlir::linattn::populateToBlocksPatterns(RewritePatternSet &patterns,
+                                             bool clampOffsets) {
+  patterns.add<AttentionToBlocks, StateToBlocks>(patterns.getContext(),
+                                                 clampOffsets);
 }
