@@ -206,6 +206,21 @@ def test_refusals(case, size):
     return True, f"{len(wrong)} wrong calls refused"
 
 
+def test_bad_offsets(case):
+    """Whatever the offsets hold, nothing outside of the tensors is touched."""
+    good = (0, 5, 70, 200)
+    for bad in ((0, 70, 5, 200), (0, 5, 70, 100000), (-7, 5, 70, 200), (5, 2 ** 40, -2 ** 40, 3)):
+        call = support.Call(case, good, "mild")
+        call.arguments["offsets"].copy_(torch.tensor(bad))
+        call.launch()
+        torch.cuda.synchronize()
+        damage = call.find_damage()
+        if damage:
+            return False, f"offsets {bad}: something was written beside {', '.join(damage)}"
+    call = support.Call(case, good, "mild")
+    return check_call(call, "good offsets after bad ones") <= 1, "4 calls with wrong offsets"
+
+
 def test_sanitizer(tool, options, limit):
     """A few programs under compute-sanitizer, in another process."""
     program = shutil.which("compute-sanitizer")
@@ -274,6 +289,7 @@ def main():
         lengths = torch.randint(1, 2047, (64,), generator=generator)
         offsets = tuple([0] + lengths.cumsum(0).tolist())
         run("varlen-128, 64 sequences", lambda: test_full_size(cases["varlen-128"], offsets))
+        run("varlen-128, wrong offsets", lambda: test_bad_offsets(cases["varlen-128"]))
     for name, size in (("const-128", (1, 200, 2)), ("const-128", (8, 8192, 32)),
                        ("scalar-128", (2, 300, 3)), ("bnhd-128", (4, 2048, 16)),
                        ("const-128", (1, 16384, 8))):
