@@ -22,3 +22,18 @@ for tool in linattn-opt linattn-compile linattn-run; do
 done
 mlir-opt-22 --load-dialect-plugin="$scratch/installed/lib/LinattnPlugin.so" --show-dialects |
   grep -q linattn
+# The installed Python module finds the installed tools.
+cd "$scratch"
+env -u LINATTN_TOOLS PYTHONPATH="$scratch/installed/share/linattn/python" "$python" - <<'PYTHON'
+import numpy as np
+import linattn
+from linattn.program import find_tool
+assert find_tool().endswith("/installed/bin/linattn-compile"), find_tool()
+text = """
+func.func @twice(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = arith.addf %x, %x : tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+"""
+assert linattn.compile(text)["twice"](np.ones(3, np.float32)).tolist() == [2, 2, 2]
+PYTHON

@@ -239,11 +239,13 @@ def load(path):
 
 
 def find_tool(name="linattn-compile"):
-    """The path of a tool: in LINATTN_TOOLS, in the build folder, or on PATH."""
+    """The path of a tool: in LINATTN_TOOLS, in the build folder or the installation
+    that this file belongs to, or on PATH."""
     folders = []
     if "LINATTN_TOOLS" in os.environ:
         folders.append(pathlib.Path(os.environ["LINATTN_TOOLS"]))
-    folders.append(pathlib.Path(__file__).resolve().parents[2] / "build" / "bin")
+    for parent in pathlib.Path(__file__).resolve().parents[2:5]:
+        folders += [parent / "build" / "bin", parent / "bin"]
     for folder in folders:
         if (folder / name).exists():
             return str(folder / name)

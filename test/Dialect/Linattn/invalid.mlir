@@ -399,7 +399,7 @@ func.func @intra_c1_zero(%t: tensor<16x8xf32>, %n: index) {
 //===----------------------------------------------------------------------===//
 
 func.func @slopes_c1_rank() {
-  // expected-error @below {{expects a result of shape [H] with at least one head, but got 'tensor<2x4xf32>'}}
+  // expected-error @below {{expects a result of shape [H] with 1 to 65536 heads, but got 'tensor<2x4xf32>'}}
   %g = linattn.slopes <paper> layer 0 of 2 : tensor<2x4xf32>
   return
 }
@@ -407,8 +407,16 @@ func.func @slopes_c1_rank() {
 // -----
 
 func.func @slopes_c1_no_head() {
-  // expected-error @below {{expects a result of shape [H] with at least one head, but got 'tensor<0xf32>'}}
+  // expected-error @below {{expects a result of shape [H] with 1 to 65536 heads, but got 'tensor<0xf32>'}}
   %g = linattn.slopes <released> layer 0 of 2 : tensor<0xf32>
+  return
+}
+
+// -----
+
+func.func @slopes_c1_heads() {
+  // expected-error @below {{expects a result of shape [H] with 1 to 65536 heads, but got 'tensor<100000000xf32>'}}
+  %g = linattn.slopes <released> layer 0 of 2 : tensor<100000000xf32>
   return
 }
 

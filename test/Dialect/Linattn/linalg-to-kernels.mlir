@@ -194,3 +194,21 @@ func.func @many_dims(%x: tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32> {
   %0 = linalg.exp ins(%x : tensor<?x?x?x64xf32>) outs(%x : tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32>
   return %0 : tensor<?x?x?x64xf32>
 }
+
+// -----
+
+// A large constant of one value becomes a fill, which a kernel takes along.
+
+// CHECK-LABEL: func.func @constant
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-DAG: %[[ONES:.*]] = arith.constant dense<1.000000e+00> : tensor<64xf32>
+// CHECK: %[[E:.*]] = tensor.empty() : tensor<64x16384xf32>
+// CHECK: scf.forall {{.*}} shared_outs(%{{.*}} = %[[E]])
+// CHECK:   linalg.fill ins(%[[ZERO]] : f32)
+// CHECK: return %{{.*}}, %[[ONES]]
+func.func @constant(%x: tensor<64x96xf32>, %w: tensor<96x16384xf32>) -> (tensor<64x16384xf32>, tensor<64xf32>) {
+  %0 = arith.constant dense<0.0> : tensor<64x16384xf32>
+  %1 = arith.constant dense<1.0> : tensor<64xf32>
+  %2 = linalg.matmul ins(%x, %w : tensor<64x96xf32>, tensor<96x16384xf32>) outs(%0 : tensor<64x16384xf32>) -> tensor<64x16384xf32>
+  return %2, %1 : tensor<64x16384xf32>, tensor<64xf32>
+}

@@ -46,13 +46,15 @@ double mlir::linattn::computeSlope(SlopeFamily family, int64_t head,
   llvm_unreachable("unknown slope family");
 }
 
+static constexpr int64_t kMaxHeads = 1 << 16;
+
 LogicalResult SlopesOp::verify() {
   auto type = cast<RankedTensorType>(getLogDecay().getType());
-  // slopes_c1
-  if (type.getRank() != 1 || type.getDimSize(0) < 1)
-    return emitOpError() << "expects a result of shape [H] with at least one "
-                            "head, but got "
-                         << type;
+  // slopes_c1. The slopes become a constant of the program.
+  if (type.getRank() != 1 || type.getDimSize(0) < 1 ||
+      type.getDimSize(0) > kMaxHeads)
+    return emitOpError() << "expects a result of shape [H] with 1 to "
+                         << kMaxHeads << " heads, but got " << type;
   int64_t layer = getLayer(), numLayers = getNumLayers();
   // slopes_c2
   if (numLayers < 1)

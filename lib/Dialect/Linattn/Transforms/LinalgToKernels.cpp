@@ -327,6 +327,23 @@ LogicalResult KernelBuilder::build() {
   return success();
 }
 
+/// A constant tensor of one value becomes a fill: as data it would take as much
+/// time and space as it has elements.
+static void replaceSplat(RewriterBase &rewriter, arith::ConstantOp op) {
+  auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
+  auto type = dyn_cast<RankedTensorType>(op.getType());
+  constexpr int64_t smallConstant = 1 << 12;
+  if (!splat || !type || !type.getElementType().isIntOrIndexOrFloat() ||
+      type.getNumElements() <= smallConstant)
+    return;
+  rewriter.setInsertionPoint(op);
+  Value scalar = arith::ConstantOp::create(rewriter, op.getLoc(),
+                                           splat.getSplatValue<TypedAttr>());
+  Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(), type.getShape(),
+                                        type.getElementType());
+  rewriter.replaceOpWithNewOp<linalg::FillOp>(op, scalar, empty);
+}
+
 namespace {
 struct LinalgToKernels
     : linattn::impl::LinattnLinalgToKernelsBase<LinalgToKernels> {
@@ -340,6 +357,11 @@ struct LinalgToKernels
     }
     SmallVector<linalg::LinalgOp> ops;
     SmallVector<linalg::FillOp> fills;
+    SmallVector<arith::ConstantOp> constants;
+    getOperation()->walk([&](arith::ConstantOp op) {
+      if (!op->getParentOfType<scf::ForallOp>())
+        constants.push_back(op);
+    });
     getOperation()->walk([&](linalg::LinalgOp op) {
       if (op->getParentOfType<scf::ForallOp>() || !op.hasPureTensorSemantics())
         return;
@@ -349,6 +371,8 @@ struct LinalgToKernels
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
+    for (arith::ConstantOp op : constants)
+      replaceSplat(rewriter, op);
     for (linalg::LinalgOp op : ops) {
       rewriter.setInsertionPoint(op);
       linattn::buildRuntimeChecks(rewriter, op);

@@ -130,7 +130,8 @@ def LinattnLinalgToKernels : Pass<"linattn-linalg-to-kernels"> {
     no tile has more than 65536 elements. Loops that are not parallel must have
     a static size, and stay whole, but for a long contracted loop, which becomes
     a loop over tiles in the kernel. A `cf.assert` in front of the kernel checks that the
-    dynamic sizes of the operands agree.
+    dynamic sizes of the operands agree. A constant tensor of more than 4096
+    equal elements becomes a fill.
 
     Before:
 
