@@ -33,6 +33,8 @@ using namespace mlir::linattn;
 /// Temporaries start at multiples of this many bytes: a cache line, and the
 /// widest vector.
 static constexpr int64_t kAlignment = 64;
+/// More than any machine can address.
+static constexpr int64_t kMaxStaticBytes = int64_t(1) << 48;
 
 /// True if `op` runs its body more than once, possibly at the same time.
 static bool isParallelLoop(Operation *op) {
@@ -147,11 +149,48 @@ static bool forEachParallelDim(
   return true;
 }
 
+namespace {
+/// Products and sums of sizes. With `saturates`, what has no place in 64 bits
+/// is as large as can be: no workspace is that large, so the call is refused.
+struct SizeArithmetic {
+  OpBuilder &b;
+  bool saturates;
+
+  Value multiply(Location loc, Value x, Value y) {
+    Value product = arith::MulIOp::create(b, loc, x, y);
+    if (!saturates)
+      return product;
+    Value one = arith::ConstantIndexOp::create(b, loc, 1);
+    Value divisor = arith::MaxUIOp::create(b, loc, y, one);
+    Value limit = arith::DivUIOp::create(b, loc, getMax(loc), divisor);
+    Value fits =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, x, limit);
+    return arith::SelectOp::create(b, loc, fits, product, getMax(loc));
+  }
+
+  Value add(Location loc, Value x, Value y) {
+    Value sum = arith::AddIOp::create(b, loc, x, y);
+    if (!saturates)
+      return sum;
+    Value fits =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, sum, x);
+    return arith::SelectOp::create(b, loc, fits, sum, getMax(loc));
+  }
+
+private:
+  Value getMax(Location loc) {
+    return arith::ConstantIndexOp::create(b, loc,
+                                          std::numeric_limits<int64_t>::max());
+  }
+};
+} // namespace
+
 /// How many iterations the parallel loops around `alloc` have, or null if that
 /// does not follow from sizes.
-static Value getParallelIterations(OpBuilder &b, Location loc, Operation *alloc,
-                                   SizeCloner &cloner) {
-  Value count = arith::ConstantIndexOp::create(b, loc, 1);
+static Value getParallelIterations(SizeArithmetic sizes, Location loc,
+                                   Operation *alloc, SizeCloner &cloner) {
+  OpBuilder &b = sizes.b;
+  Value count;
   bool known = forEachParallelDim(
       alloc, [&](Value, OpFoldResult lb, OpFoldResult ub, OpFoldResult step) {
         Value bounds[3];
@@ -165,7 +204,7 @@ static Value getParallelIterations(OpBuilder &b, Location loc, Operation *alloc,
         }
         Value extent = arith::SubIOp::create(b, loc, bounds[1], bounds[0]);
         Value trips = arith::CeilDivSIOp::create(b, loc, extent, bounds[2]);
-        count = arith::MulIOp::create(b, loc, count, trips);
+        count = count ? sizes.multiply(loc, count, trips) : trips;
         return true;
       });
   return known ? count : Value();
@@ -201,15 +240,16 @@ static int64_t getAlignedBytes(MemRefType type) {
 
 /// Adds up the sizes of `allocs` with `cloner`; `offsets` are where they
 /// start. Returns the sum, or null after an error.
-static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
+static Value layOut(SizeArithmetic sizes, ArrayRef<memref::AllocOp> allocs,
                     SizeCloner &cloner, SmallVectorImpl<Value> &offsets) {
+  OpBuilder &b = sizes.b;
   Value total = arith::ConstantIndexOp::create(b, b.getUnknownLoc(), 0);
   for (memref::AllocOp alloc : allocs) {
     Location loc = alloc.getLoc();
     MemRefType type = alloc.getType();
     if (!getParallelLoops(alloc).empty()) {
       // One for each iteration, since any of them may run at the same time.
-      Value count = getParallelIterations(b, loc, alloc, cloner);
+      Value count = getParallelIterations(sizes, loc, alloc, cloner);
       if (!count) {
         alloc.emitError() << "cannot place a temporary of type " << type
                           << " in the workspace: expected the number of "
@@ -220,8 +260,7 @@ static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
       Value each =
           arith::ConstantIndexOp::create(b, loc, getAlignedBytes(type));
       offsets.push_back(total);
-      Value bytes = arith::MulIOp::create(b, loc, count, each);
-      total = arith::AddIOp::create(b, loc, total, bytes);
+      total = sizes.add(loc, total, sizes.multiply(loc, count, each));
       continue;
     }
     int64_t staticBytes = getElementBytes(type.getElementType());
@@ -238,14 +277,13 @@ static Value layOut(OpBuilder &b, ArrayRef<memref::AllocOp> allocs,
                "of the arguments, but it depends on values";
         return {};
       }
-      bytes = arith::MulIOp::create(b, loc, bytes, copy);
+      bytes = sizes.multiply(loc, bytes, copy);
     }
     offsets.push_back(total);
     Value mask = arith::ConstantIndexOp::create(b, loc, -kAlignment);
     Value slack = arith::ConstantIndexOp::create(b, loc, kAlignment - 1);
-    bytes = arith::AddIOp::create(b, loc, bytes, slack);
-    bytes = arith::AndIOp::create(b, loc, bytes, mask);
-    total = arith::AddIOp::create(b, loc, total, bytes);
+    bytes = arith::AndIOp::create(b, loc, sizes.add(loc, bytes, slack), mask);
+    total = sizes.add(loc, total, bytes);
   }
   return total;
 }
@@ -269,6 +307,14 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
       diag.attachNote(loop->getLoc()) << "this loop";
       return diag;
     }
+    int64_t staticBytes = getElementBytes(alloc.getType().getElementType());
+    for (int64_t size : alloc.getType().getShape())
+      if (!ShapedType::isDynamic(size) &&
+          (llvm::MulOverflow(staticBytes, size, staticBytes) ||
+           staticBytes > kMaxStaticBytes))
+        return alloc.emitError()
+               << "expected a temporary of at most 2^48 bytes, but got "
+               << alloc.getType();
     if (!alloc.getType().getLayout().isIdentity())
       return alloc.emitError() << "expected a temporary with identity layout, "
                                   "but got "
@@ -302,7 +348,7 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
   };
   SizeCloner sizeCloner(b, entry, getPassedSize);
   SmallVector<Value> unused;
-  Value total = layOut(b, allocs, sizeCloner, unused);
+  Value total = layOut({b, /*saturates=*/true}, allocs, sizeCloner, unused);
   if (!total)
     return failure();
   func::ReturnOp::create(b, loc, total);
@@ -317,7 +363,7 @@ LogicalResult AllocsToWorkspace::rewrite(func::FuncOp func, Interface interface,
   };
   SizeCloner ownCloner(b, entry, getOwnSize);
   SmallVector<Value> offsets;
-  layOut(b, allocs, ownCloner, offsets);
+  layOut({b, /*saturates=*/false}, allocs, ownCloner, offsets);
   for (auto [alloc, offset] : llvm::zip(allocs, offsets)) {
     for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
       if (isa<memref::DeallocOp>(user))

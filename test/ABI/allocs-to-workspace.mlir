@@ -29,10 +29,19 @@ func.func @two(%x: memref<?x4xf32>) attributes {linattn.interface = {arguments =
 //   CHECK-DAG: %[[C63:.*]] = arith.constant 63 : index
 //   CHECK-DAG: %[[M:.*]] = arith.constant -64 : index
 //   CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
-//       CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %[[C16]]
-//       CHECK: %[[PADDED:.*]] = arith.addi %[[BYTES]], %[[C63]]
+//   CHECK-DAG: %[[MAX:.*]] = arith.constant 9223372036854775807 : index
+//       CHECK: %[[PRODUCT:.*]] = arith.muli %[[N]], %[[C16]]
+// What does not fit into 64 bits is more than any workspace has.
+//       CHECK: %[[DIVISOR:.*]] = arith.maxui %[[N]], %c1
+//       CHECK: %[[LIMIT:.*]] = arith.divui %[[MAX]], %[[DIVISOR]]
+//       CHECK: %[[FITS:.*]] = arith.cmpi uge, %[[LIMIT]], %[[C16]]
+//       CHECK: %[[BYTES:.*]] = arith.select %[[FITS]], %[[PRODUCT]], %[[MAX]]
+//       CHECK: %[[SUM:.*]] = arith.addi %[[BYTES]], %[[C63]]
+//       CHECK: %[[SUMFITS:.*]] = arith.cmpi sge, %[[SUM]], %[[BYTES]]
+//       CHECK: %[[PADDED:.*]] = arith.select %[[SUMFITS]], %[[SUM]], %[[MAX]]
 //       CHECK: %[[ALIGNED:.*]] = arith.andi %[[PADDED]], %[[M]]
-//       CHECK: %[[TOTAL:.*]] = arith.addi %[[ALIGNED]], %[[C64]]
+//       CHECK: %[[ALL:.*]] = arith.addi %[[ALIGNED]], %[[C64]]
+//       CHECK: %[[TOTAL:.*]] = arith.select %{{.*}}, %[[ALL]], %[[MAX]]
 //       CHECK: return %[[TOTAL]]
 
 // -----
@@ -86,9 +95,9 @@ func.func @large_tiles(%x: memref<?x?xf32>) attributes {linattn.interface = {arg
 // CHECK-LABEL: func.func private @large_tiles.workspace
 //  CHECK-SAME: (%[[N:.*]]: index, %[[M:.*]]: index) -> index
 //       CHECK: %[[TRIPS:.*]] = arith.ceildivsi %[[M]]
-//       CHECK: %[[COUNT:.*]] = arith.muli %[[N]], %[[TRIPS]]
-//       CHECK: %[[TOTAL:.*]] = arith.muli %[[COUNT]]
-//       CHECK: return %[[TOTAL]]
+//       CHECK: arith.muli %[[N]], %[[TRIPS]]
+//       CHECK: arith.muli %{{.*}}, %c4194304
+//       CHECK: return
 
 // -----
 
@@ -127,5 +136,16 @@ func.func @value(%x: memref<?xindex>) attributes {linattn.interface = {arguments
   // expected-error @+1 {{cannot place a temporary of type 'memref<?xindex>' in the workspace: expected its size to follow from the sizes of the arguments, but it depends on values}}
   %a = memref.alloc(%n) : memref<?xindex>
   memref.store %n, %a[%c0] : memref<?xindex>
+  return
+}
+
+// -----
+
+func.func @too_large(%x: memref<4xf32>) attributes {linattn.interface = {arguments = [memref<4xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  // expected-error @+1 {{expected a temporary of at most 2^48 bytes, but got 'memref<4294967296x4294967296xf32>'}}
+  %a = memref.alloc() : memref<4294967296x4294967296xf32>
+  %v = memref.load %a[%c0, %c0] : memref<4294967296x4294967296xf32>
+  memref.store %v, %x[%c0] : memref<4xf32>
   return
 }
