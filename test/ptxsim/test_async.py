@@ -83,6 +83,16 @@ def test_stores_at_negative_coordinates():
     fails("operand", text, [*args[:-1], -1], smem=4096)
 
 
+def test_stores_to_rows_of_broken_units():
+    """A GPU writes on to the end of the 16-byte unit."""
+    source, target = (np.zeros((16, 72), np.uint16) for _ in range(2))
+    whole, broken = ([TensorMap(x, (n, 16), (144,), (64, 16), "128B") for x in (source, target)] for n in (64, 60))
+    raw = np.zeros(2048, np.uint8)
+    launch(tile_copy(2, 2048), [*whole, raw, 0, 0], smem=4096)
+    message = fails("operand", tile_copy(2, 2048), [*broken, raw, 0, 0], smem=4096)
+    assert "rows of 120 bytes" in message
+
+
 def test_element_strides_and_nan_fill():
     source = np.arange(1, 16 * 32 + 1, dtype=np.float32).reshape(16, 32)
     target, raw = np.zeros_like(source), np.zeros((4, 32), np.float32)

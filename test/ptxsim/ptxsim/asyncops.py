@@ -534,6 +534,10 @@ def _tensor_store(dec, ins, operation=None):
         tensor, at = tile(warp, lane, mask)
         if min(at) < 0:
             raise SimulationError("operand", f"a tensor store at {tuple(at)}: its coordinates must not be negative")
+        # A GPU writes whole 16-byte units, so beyond the end of such a row.
+        width = tensor.dims[0] * tensor.itemsize
+        if width % 16:
+            raise SimulationError("operand", f"a tensor store to rows of {width} bytes, which is no multiple of 16")
         chunks = _tile_places(warp, tensor, int(src(warp, mask)[lane]))
         allocation, used, inside = _tile_elements(warp, tensor, at)
         if operation is None:

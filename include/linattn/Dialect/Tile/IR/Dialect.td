@@ -131,7 +131,8 @@ def Tile_GlobalType : Tile_Type<"Global", "global"> {
     A tensor of rank `rank`, whose last two dimensions are those of tiles of
     `rows` rows. What a tile has outside of the tensor reads as zero and is not
     written. The last dimension is contiguous; the address and all other strides
-    are multiples of 16 bytes.
+    are multiples of 16 bytes. On sm_90a the size of the last dimension is one
+    too: a bulk copy writes whole units of 16 bytes.
 
     A kernel gets it as several parameters, in this order:
 
