@@ -62,6 +62,9 @@ void mlir::linattn::buildNormalFormPipeline(
 
 void mlir::linattn::buildTileToLLVMPipeline(
     OpPassManager &pm, const TileToLLVMPipelineOptions &options) {
+  tile::TileVerifyOptions verify;
+  verify.chip = options.chip;
+  pm.addPass(tile::createTileVerify(verify));
   tile::ConvertTileToNVVMOptions convert;
   convert.chip = options.chip;
   pm.addPass(tile::createConvertTileToNVVM(convert));
