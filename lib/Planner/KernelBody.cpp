@@ -111,6 +111,31 @@ std::optional<Access> linattn::getAccess(Value tile, scf::ForallOp kernel) {
   return std::nullopt;
 }
 
+/// What an op inserts into of `outer`.
+template <typename InsertOp>
+static Access getInserted(const Access &outer, InsertOp op) {
+  Access access;
+  access.tensor = outer.tensor;
+  access.offsets = outer.offsets;
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (auto [dim, offset, size] :
+       llvm::enumerate(op.getMixedOffsets(), op.getMixedSizes())) {
+    if (getConstantIntValue(offset) != 0)
+      access.offsets[outer.dims[dim]].push_back(offset);
+    if (dropped.test(dim))
+      continue;
+    access.dims.push_back(outer.dims[dim]);
+    access.sizes.push_back(size);
+  }
+  return access;
+}
+
+Access linattn::getAccess(tensor::ParallelInsertSliceOp insert,
+                          scf::ForallOp kernel) {
+  auto dest = cast<BlockArgument>(insert.getDest());
+  return getInserted(getWhole(kernel.getTiedOpOperand(dest)->get()), insert);
+}
+
 //===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
@@ -191,24 +216,6 @@ LogicalResult KernelBody::findStores() {
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
     auto insert = cast<tensor::ParallelInsertSliceOp>(op);
     Value source = insert.getSource();
-    Access whole = getWhole(
-        kernel.getTiedOpOperand(cast<BlockArgument>(insert.getDest()))->get());
-    auto compose = [](const Access &outer, auto insertOp) {
-      Access access;
-      access.tensor = outer.tensor;
-      access.offsets = outer.offsets;
-      llvm::SmallBitVector dropped = insertOp.getDroppedDims();
-      for (auto [dim, offset, size] : llvm::enumerate(
-               insertOp.getMixedOffsets(), insertOp.getMixedSizes())) {
-        if (getConstantIntValue(offset) != 0)
-          access.offsets[outer.dims[dim]].push_back(offset);
-        if (dropped.test(dim))
-          continue;
-        access.dims.push_back(outer.dims[dim]);
-        access.sizes.push_back(size);
-      }
-      return access;
-    };
     auto lookThroughSlice = [](Value tile) -> Value {
       if (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>())
         if (llvm::all_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
@@ -217,7 +224,7 @@ LogicalResult KernelBody::findStores() {
           return slice.getSource();
       return tile;
     };
-    Access outer = compose(whole, insert);
+    Access outer = getAccess(insert, kernel);
     auto result = dyn_cast<OpResult>(source);
     if (result && result.getOwner() == loop &&
         isFilled(loop, loop.getTiedLoopRegionIterArg(result))) {
@@ -226,7 +233,7 @@ LogicalResult KernelBody::findStores() {
               ->get();
       while (auto inner = filled.getDefiningOp<tensor::InsertSliceOp>()) {
         storesInLoop.push_back({inner, lookThroughSlice(inner.getSource()),
-                                compose(outer, inner)});
+                                getInserted(outer, inner)});
         filled = inner.getDest();
       }
       continue;

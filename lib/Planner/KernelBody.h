@@ -45,6 +45,8 @@ struct Access {
 
 /// Where a tile lies in a tensor of the function, if it is a slice of one.
 std::optional<Access> getAccess(Value tile, scf::ForallOp kernel);
+/// What the kernel writes by `insert`.
+Access getAccess(tensor::ParallelInsertSliceOp insert, scf::ForallOp kernel);
 
 /// init + lhs * rhs; the rows of the result are those of `lhs`.
 struct Contraction {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementKernel.h"
 #include "TileProgram.h"
 #include "linattn/Planner/Passes.h"
 
@@ -13,6 +14,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace mlir {
 namespace linattn {
@@ -90,6 +92,12 @@ private:
   LogicalResult convert(scf::ForallOp forall, StringRef name,
                         SymbolTable &symbols,
                         ArrayRef<std::pair<Value, Value>> equal) {
+    if (isElementKernel(forall))
+      return build(forall, name, symbols, /*warpgroups=*/1,
+                   [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b) {
+                     return emitElementKernel(forall, frame, b,
+                                              tile::kWarpgroupThreads);
+                   });
     FailureOr<KernelBody> body = KernelBody::get(forall);
     if (failed(body))
       return failure();
@@ -103,11 +111,24 @@ private:
     plan->early = early && plan->stages > 1;
     plan->stateFirst = stateFirst;
     plan->recompute = recompute;
+    return build(
+        forall, name, symbols, plan->groups + 1,
+        [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &) {
+          return TileProgram(*body, *plan, frame, kernel, equal).emit();
+        });
+  }
 
+  /// Makes a kernel of what `emit` writes at the builder, and its launch.
+  LogicalResult
+  build(scf::ForallOp forall, StringRef name, SymbolTable &symbols,
+        int64_t warpgroups,
+        llvm::function_ref<LogicalResult(KernelFrame &, tile::KernelOp,
+                                         OpBuilder &)>
+            emit) {
     Location loc = forall.getLoc();
     OpBuilder b(&getContext());
     auto kernel = tile::KernelOp::create(
-        b, loc, name, b.getFunctionType({}, {}), plan->groups + 1,
+        b, loc, name, b.getFunctionType({}, {}), warpgroups,
         /*arg_attrs=*/nullptr, /*res_attrs=*/nullptr);
     symbols.insert(kernel);
     Block *entry = &kernel.getBody().emplaceBlock();
@@ -115,12 +136,11 @@ private:
     Operation *end = tile::ReturnOp::create(b, loc);
 
     KernelFrame frame(forall, entry);
-    TileProgram program(*body, *plan, frame, kernel, equal);
     b.setInsertionPoint(end);
     // What does not change is computed before the roles.
     Operation *marker = tile::BlockIdOp::create(b, loc, b.getI32Type());
     frame.getEntryBuilder().setInsertionPoint(marker);
-    if (failed(bindIterations(forall, frame)) || failed(program.emit()))
+    if (failed(bindIterations(forall, frame)) || failed(emit(frame, kernel, b)))
       return failure();
     marker->erase();
 
