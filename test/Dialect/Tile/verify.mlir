@@ -155,6 +155,7 @@ tile.kernel @unknown_bound(%p: !llvm.ptr<1>) warpgroups 1 {
   %n = arith.fptosi %x : f32 to i32
   // expected-error @below {{expects bounds that follow from the arguments of the kernel and integers in global memory}}
   scf.for %i = %c0 to %n step %c1 : i32 {
+    tile.fence
   }
 }
 
