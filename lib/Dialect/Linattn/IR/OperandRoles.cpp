@@ -305,54 +305,71 @@ Roles StepOp::getParallelRoles() {
   return {DimRole::Batch, DimRole::Head, DimRole::ValueChannel};
 }
 
+//===----------------------------------------------------------------------===//
+// Block ops
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// An operand of a block op: a tile, the decay of a side, or a scalar.
+struct TileOperand {
+  StringLiteral name;
+  ArrayRef<DimRole> roles;
+  std::optional<Side> decay;
+};
+} // namespace
+
+static constexpr DimRole kKeyRows[] = {DimRole::Token, DimRole::KeyChannel};
+static constexpr DimRole kValueRows[] = {DimRole::Token, DimRole::ValueChannel};
+static constexpr DimRole kState[] = {DimRole::KeyChannel,
+                                     DimRole::ValueChannel};
+
+// The operands of each op in the order of its definition.
+static const TileOperand kInterOperands[] = {
+    {"query", kKeyRows, {}},
+    {"state", kState, {}},
+    {"key_decay", {}, Side::Key},
+    {"value_decay", {}, Side::Value},
+    {"valid", {}, {}},
+    {"output", kValueRows, {}},
+};
+static const TileOperand kBlockStateOperands[] = {
+    {"key", kKeyRows, {}},
+    {"value", kValueRows, {}},
+    {"key_decay", {}, Side::Key},
+    {"value_decay", {}, Side::Value},
+    {"valid", {}, {}},
+    {"state", kState, {}},
+};
+static const TileOperand kIntraOperands[] = {
+    {"query", kKeyRows, {}},          {"key", kKeyRows, {}},
+    {"value", kValueRows, {}},        {"key_decay", {}, Side::Key},
+    {"value_decay", {}, Side::Value}, {"valid", {}, {}},
+    {"output", kValueRows, {}},
+};
+
+static Roles getBlockRoles(Operation *op, const TileOperand &operand) {
+  return operand.decay ? getRolesOfDecay(op, *operand.decay)
+                       : Roles(operand.roles);
+}
+
 Roles InterOp::getDimRoles(unsigned operandNumber) {
-  using R = DimRole;
-  switch (findOperandGroup(*this, operandNumber).first) {
-  case 0:
-    return {R::Token, R::KeyChannel};
-  case 1:
-    return {R::KeyChannel, R::ValueChannel};
-  case 2:
-    return getRolesOfDecay(*this, Side::Key);
-  case 3:
-    return getRolesOfDecay(*this, Side::Value);
-  case 4:
-    return {};
-  default:
-    return {R::Token, R::ValueChannel};
-  }
+  unsigned group = findOperandGroup(*this, operandNumber).first;
+  return getBlockRoles(*this, kInterOperands[group]);
 }
 
 StringRef InterOp::getOperandName(unsigned operandNumber) {
-  static constexpr StringLiteral names[] = {"query",       "state", "key_decay",
-                                            "value_decay", "valid", "output"};
-  return names[findOperandGroup(*this, operandNumber).first];
+  return kInterOperands[findOperandGroup(*this, operandNumber).first].name;
 }
 
 Roles InterOp::getParallelRoles() { return {DimRole::ValueChannel}; }
 
 Roles BlockStateOp::getDimRoles(unsigned operandNumber) {
-  using R = DimRole;
-  switch (findOperandGroup(*this, operandNumber).first) {
-  case 0:
-    return {R::Token, R::KeyChannel};
-  case 1:
-    return {R::Token, R::ValueChannel};
-  case 2:
-    return getRolesOfDecay(*this, Side::Key);
-  case 3:
-    return getRolesOfDecay(*this, Side::Value);
-  case 4:
-    return {};
-  default:
-    return {R::KeyChannel, R::ValueChannel};
-  }
+  unsigned group = findOperandGroup(*this, operandNumber).first;
+  return getBlockRoles(*this, kBlockStateOperands[group]);
 }
 
 StringRef BlockStateOp::getOperandName(unsigned operandNumber) {
-  static constexpr StringLiteral names[] = {"key",         "value", "key_decay",
-                                            "value_decay", "valid", "state"};
-  return names[findOperandGroup(*this, operandNumber).first];
+  return kBlockStateOperands[findOperandGroup(*this, operandNumber).first].name;
 }
 
 Roles BlockStateOp::getParallelRoles() {
@@ -360,28 +377,12 @@ Roles BlockStateOp::getParallelRoles() {
 }
 
 Roles IntraOp::getDimRoles(unsigned operandNumber) {
-  using R = DimRole;
-  switch (findOperandGroup(*this, operandNumber).first) {
-  case 0:
-  case 1:
-    return {R::Token, R::KeyChannel};
-  case 2:
-    return {R::Token, R::ValueChannel};
-  case 3:
-    return getRolesOfDecay(*this, Side::Key);
-  case 4:
-    return getRolesOfDecay(*this, Side::Value);
-  case 5:
-    return {};
-  default:
-    return {R::Token, R::ValueChannel};
-  }
+  unsigned group = findOperandGroup(*this, operandNumber).first;
+  return getBlockRoles(*this, kIntraOperands[group]);
 }
 
 StringRef IntraOp::getOperandName(unsigned operandNumber) {
-  static constexpr StringLiteral names[] = {
-      "query", "key", "value", "key_decay", "value_decay", "valid", "output"};
-  return names[findOperandGroup(*this, operandNumber).first];
+  return kIntraOperands[findOperandGroup(*this, operandNumber).first].name;
 }
 
 Roles IntraOp::getParallelRoles() { return {DimRole::ValueChannel}; }
