@@ -211,6 +211,23 @@ LogicalResult KernelBody::findContractions() {
   return success();
 }
 
+/// The matrix that `tile` is the transpose of, null if it is not one.
+static Value getTransposed(Value tile) {
+  auto op = tile.getDefiningOp<linalg::GenericOp>();
+  if (!op || op.getNumDpsInputs() != 1 || op.getNumLoops() != 2 ||
+      op.getNumParallelLoops() != 2)
+    return nullptr;
+  auto yielded =
+      dyn_cast<BlockArgument>(op.getBlock()->getTerminator()->getOperand(0));
+  AffineMap from = op.getIndexingMapsArray()[0];
+  AffineMap to = op.getIndexingMapsArray()[1];
+  if (!yielded || yielded.getOwner() != op.getBlock() ||
+      yielded.getArgNumber() != 0 || !from.isPermutation() ||
+      !to.isPermutation() || from == to)
+    return nullptr;
+  return op.getInputs()[0];
+}
+
 LogicalResult KernelBody::findStores() {
   // What becomes of each output, from the end of the kernel backwards.
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
@@ -238,7 +255,15 @@ LogicalResult KernelBody::findStores() {
       }
       continue;
     }
-    storesAfterLoop.push_back({insert, lookThroughSlice(source), outer});
+    // Elements are stored one by one, so those of a transposed tile are stored
+    // where they are computed.
+    Value tile = lookThroughSlice(source);
+    while (Value transposed = getTransposed(tile)) {
+      tile = lookThroughSlice(transposed);
+      std::swap(outer.dims[0], outer.dims[1]);
+      std::swap(outer.sizes[0], outer.sizes[1]);
+    }
+    storesAfterLoop.push_back({insert, tile, outer});
   }
   return success();
 }

@@ -124,6 +124,8 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
       value = TileExpression(frame, outer, outer).evaluate(tile, {});
     else
       value = evaluateMap(linalgOp, indices, isRoot);
+  } else if (auto pad = dyn_cast_if_present<tensor::PadOp>(op)) {
+    value = evaluatePad(pad, indices);
   } else if (auto slice = dyn_cast_if_present<tensor::ExtractSliceOp>(op)) {
     SmallVector<Value> sourceIndices;
     llvm::SmallBitVector dropped = slice.getDroppedDims();
@@ -153,6 +155,41 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
   }
   computed[tile].push_back({SmallVector<Value>(indices), *value});
   return value;
+}
+
+FailureOr<Value> TileExpression::evaluatePad(tensor::PadOp pad,
+                                             ArrayRef<Value> indices) {
+  Location loc = pad.getLoc();
+  RankedTensorType type = pad.getSourceType();
+  Value padding = pad.getConstantPaddingValue();
+  if (!padding || !type.hasStaticShape() ||
+      !llvm::all_of(pad.getMixedLowPad(), [](OpFoldResult low) {
+        return getConstantIntValue(low) == 0;
+      }))
+    return pad.emitOpError("expects a computed tile to be padded behind its "
+                           "last elements, with one value and by constant "
+                           "amounts, in a kernel for a GPU");
+  // Outside of the source, its first element is computed and not used.
+  Value inside;
+  SmallVector<Value> clamped(indices);
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    int64_t size = type.getDimSize(dim);
+    if (size == pad.getResultType().getDimSize(dim))
+      continue;
+    Value end = arith::ConstantIntOp::create(b, loc, size, 32);
+    Value isIn = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index,
+                                       end);
+    inside = inside ? arith::AndIOp::create(b, loc, inside, isIn) : isIn;
+    Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
+    clamped[dim] = arith::SelectOp::create(b, loc, isIn, index, zero);
+  }
+  FailureOr<Value> element = evaluate(pad.getSource(), clamped);
+  if (failed(element) || !inside)
+    return element;
+  FailureOr<Value> other = frame.getScalar(outer, padding);
+  if (failed(other))
+    return failure();
+  return Value(arith::SelectOp::create(b, loc, inside, *element, *other));
 }
 
 FailureOr<Value> TileExpression::evaluateMap(linalg::LinalgOp op,

@@ -41,6 +41,7 @@ public:
 private:
   FailureOr<Value> evaluate(Value tile, ArrayRef<Value> indices,
                             bool isRoot = false);
+  FailureOr<Value> evaluatePad(tensor::PadOp pad, ArrayRef<Value> indices);
   FailureOr<Value> evaluateMap(linalg::LinalgOp op, ArrayRef<Value> indices,
                                bool isRoot);
   FailureOr<Value> read(const Access &access, ArrayRef<Value> indices,

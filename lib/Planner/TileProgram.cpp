@@ -177,6 +177,14 @@ bool TileProgram::isClipped(const Access &access, unsigned dim,
 
 LogicalResult TileProgram::acquire(Slot slot) {
   tile::BarrierWaitOp::create(b, loc, full, slot.stage, slot.phase);
+  // Tiles that may hold rows of another sequence, or of no part of this one:
+  // those with the same number of valid rows are cleared together.
+  struct Ending {
+    OpFoldResult valid;
+    int64_t rows;
+    SmallVector<Value> loads;
+  };
+  SmallVector<Ending> endings;
   for (Value load : body.loads) {
     Access access = *getAccess(load, body.kernel);
     RankedTensorType type = getTileType(load);
@@ -186,18 +194,42 @@ LogicalResult TileProgram::acquire(Slot slot) {
                        "the tensor do, in a kernel for a GPU");
     if (isClipped(access, 0, type))
       continue;
-    FailureOr<Value> valid = frame.getIndex(b, loc, access.sizes[0]);
+    auto same = llvm::find_if(endings, [&](const Ending &ending) {
+      return ending.valid == access.sizes[0] &&
+             ending.rows == type.getDimSize(0);
+    });
+    if (same == endings.end()) {
+      endings.push_back({access.sizes[0], type.getDimSize(0), {}});
+      same = &endings.back();
+    }
+    same->loads.push_back(load);
+  }
+  for (const Ending &ending : endings) {
+    FailureOr<Value> valid = frame.getIndex(b, loc, ending.valid);
     if (failed(valid))
       return failure();
-    // Rows of another sequence, or of no part of this one.
     Value ends = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                       *valid, constant(type.getDimSize(0)));
+                                       *valid, constant(ending.rows));
     auto ifOp = scf::IfOp::create(b, loc, ends, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    tile::ZeroRowsOp::create(b, loc, getLoaded(load, slot), *valid);
+    for (auto [index, load] : llvm::enumerate(ending.loads)) {
+      Value tile = getLoaded(load, slot);
+      OpBuilder::InsertionGuard loadGuard(b);
+      // All warpgroups read the tile; one of them clears it.
+      if (plan.groups > 1) {
+        Value mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                           group,
+                                           constant(index % plan.groups));
+        auto mineOp =
+            scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
+        b.setInsertionPointToStart(mineOp.thenBlock());
+      }
+      tile::ZeroRowsOp::create(b, loc, tile, *valid);
+    }
     tile::FenceOp::create(b, loc);
-    sync();
+    // A meeting point behind those of single warpgroups.
+    tile::SyncOp::create(b, loc, constant(plan.groups + 1), plan.groups);
   }
   return success();
 }

@@ -24,7 +24,7 @@ CHIPS = {"sm_90a": 86, "sm_80": 86, "sm_89": 86, "sm_100": 86, "sm_120": 87}
 
 
 @functools.lru_cache(maxsize=None)
-def compile_tiles(source, chip="sm_90a"):
+def compile_tiles(source, chip="sm_90a", may_serialize=False):
     """PTX of a tile program, and the bytes of shared memory of each kernel."""
     allocated = run("linattn-opt", source, "--tile-allocate-shared")
     sizes = re.findall(r"tile\.kernel @(\w+)\(.*?shared_bytes = (\d+)", allocated, re.S)
@@ -36,7 +36,7 @@ def compile_tiles(source, chip="sm_90a"):
     text = run("linattn-translate", lowered, "--linattn-to-ptx", f"--chip={chip}", f"--features=+ptx{CHIPS[chip]}")
     # ptxas warns where it makes asynchronous contractions wait for each other.
     log = ptxas.assemble(text)
-    assert not re.search(r"C75\d\d", log), log
+    assert may_serialize or not re.search(r"C75\d\d", log), log
     return text, {name: int(size) for name, size in sizes}
 
 
@@ -46,13 +46,13 @@ def run(tool, text, *options):
     return result.stdout
 
 
-def launch(source, name, grid, args, seed=0, chip="sm_90a", **options):
+def launch(source, name, grid, args, seed=0, chip="sm_90a", may_serialize=False, **options):
     """Runs a kernel of a tile program in the simulator.
 
     A list among the arguments holds the parameters of a tensor; its map is left
     out where the chip has no maps.
     """
-    text, sizes = compile_tiles(source, chip)
+    text, sizes = compile_tiles(source, chip, may_serialize)
     block = int(re.search(rf"\.entry {name}\(.*?\.reqntid (\d+)", text, re.S)[1])
     flat = []
     for arg in args:

@@ -1,0 +1,93 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Kernels that the planner made, against the recurrence in f64."""
+
+import numpy as np
+import planned
+import pytest
+
+from covering import covering_array
+from dtypes import decode
+from programs import Program, Sizes, bound, expected_results, random_arguments
+from reference import rms_error
+
+TYPES = [("bf16",) * 4, ("f16",) * 4]
+DIMENSIONS = {
+    "key_decay": ["none", "const"],
+    "types": TYPES,
+    "reverse": [False, True],
+    "layout": ["bnhd", "bhnd"],
+    "state_layout": ["kv", "vk"],
+    "states": [(False, False), (True, False), (False, True), (True, True)],
+    "offsets": [None, None, "i32", "i64"],
+    "heads": [((2, 2, 2, 2), False), ((2, 1, 1, 2), False), ((2, 2, 1, 1), True)],
+    "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
+    "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
+    "options": ["", "early", "state-first", "recompute stages=1", "early state-first stages=2"],
+}
+TOKENS = [63, 1, 64, 200, 65]
+OFFSETS = [(0, 5, 5, 70, 200), (0, 64, 128), (0, 0, 3)]
+
+
+def rows():
+    for number, row in enumerate(covering_array({n: len(v) for n, v in DIMENSIONS.items()})):
+        value = {name: DIMENSIONS[name][choice] for name, choice in row.items()}
+        (initial, final), (scale, update) = value.pop("states"), value.pop("scales")
+        types, (heads, dynamic), options = value.pop("types"), value.pop("heads"), value.pop("options")
+        names = ("query_type", "key_type", "value_type", "output_type")
+        program = Program(
+            **value, **dict(zip(names, types)), heads=heads, dynamic_heads=dynamic, initial=initial,
+            final=final, scale=scale, update_scale=update,
+        )  # fmt: skip
+        # The schedule is that of the pipeline.
+        yield pytest.param(number, program, options, id=f"{number:02}-{program} {options}".replace(" ", "_"))
+
+
+def check(program, sizes, options="", seed=0, chip="sm_90a"):
+    arguments = random_arguments(program, sizes, np.random.default_rng(seed), "mild")
+    got = planned.run_program(program, arguments, options, seed, chip)
+    for name, want in expected_results(program, arguments).items():
+        element = next(e for n, _, e in program.results() if n == name)
+        values = decode(got[name], element)
+        assert np.isfinite(values).all(), f"{name}: elements that were not written"
+        error = rms_error(values, want)
+        assert error < bound(program, name), f"{name}: {error} for {sizes}"
+
+
+@pytest.mark.parametrize("number, program, options", rows())
+def test_attention(number, program, options):
+    if program.offsets:
+        sizes = Sizes(offsets=OFFSETS[number % len(OFFSETS)])
+    else:
+        sizes = Sizes(1 + number % 2, TOKENS[number % len(TOKENS)])
+    check(program, sizes, options, seed=number)
+
+
+LOW = dict(query_type="bf16", key_type="bf16", value_type="bf16", output_type="bf16")
+
+
+@pytest.mark.parametrize("tokens", [0, 70])
+@pytest.mark.parametrize("decay, reverse, state_layout", [("none", False, "vk"), ("none", True, "kv")])
+def test_state(decay, reverse, state_layout, tokens):
+    program = Program("state", decay, reverse=reverse, state_layout=state_layout, head_sizes=(64, 128), **LOW)
+    check(program, Sizes(2, tokens))
+
+
+@pytest.mark.parametrize("options", ["", "early"])
+@pytest.mark.parametrize("sizes", [Sizes(2, 0), Sizes(offsets=(0, 0, 0)), Sizes(offsets=(0,))], ids=str)
+def test_no_tokens(sizes, options):
+    """The state goes through; nothing else is read or written."""
+    offsets = "i32" if sizes.offsets else None
+    program = Program(key_decay="const", initial=True, final=True, offsets=offsets, head_sizes=(64, 64), **LOW)
+    check(program, sizes, options)
+
+
+@pytest.mark.parametrize("chip", ["sm_80", "sm_120"])
+@pytest.mark.parametrize("offsets, reverse", [(None, True), ((0, 5, 5, 70, 200), False)])
+def test_other_chips(chip, offsets, reverse):
+    """The plan is that of a chip with less shared memory; no tensor maps."""
+    program = Program(
+        key_decay="const", reverse=reverse, offsets=offsets and "i32", head_sizes=(64, 128), final=True, **LOW
+    )
+    check(program, Sizes(1, 130, offsets), "shared-limit=101376", chip=chip)
