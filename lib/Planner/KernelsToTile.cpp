@@ -11,8 +11,6 @@
 #include "linattn/Planner/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -25,23 +23,6 @@ namespace linattn {
 
 using namespace mlir;
 using namespace mlir::linattn;
-
-/// Pairs of values that the function asserts to be equal.
-static SmallVector<std::pair<Value, Value>>
-getAssertedEqual(func::FuncOp func) {
-  SmallVector<std::pair<Value, Value>> equal;
-  func.walk([&](cf::AssertOp assertion) {
-    SmallVector<Value> conditions{assertion.getArg()};
-    for (size_t i = 0; i < conditions.size(); ++i) {
-      if (auto both = conditions[i].getDefiningOp<arith::AndIOp>())
-        llvm::append_range(conditions, both->getOperands());
-      else if (auto compare = conditions[i].getDefiningOp<arith::CmpIOp>();
-               compare && compare.getPredicate() == arith::CmpIPredicate::eq)
-        equal.push_back({compare.getLhs(), compare.getRhs()});
-    }
-  });
-  return equal;
-}
 
 /// The numbers of the iteration that a thread block runs, the last dimension
 /// fastest.
@@ -77,12 +58,12 @@ struct LinattnKernelsToTile
     SymbolTable symbols(getOperation());
     for (auto func :
          llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      SmallVector<std::pair<Value, Value>> equal = getAssertedEqual(func);
+      AssertedSizes asserted(func);
       SmallVector<scf::ForallOp> kernels;
       func.walk([&](scf::ForallOp forall) { kernels.push_back(forall); });
       for (auto [index, forall] : llvm::enumerate(kernels)) {
         std::string name = (func.getSymName() + "_" + Twine(index)).str();
-        if (failed(convert(forall, name, symbols, equal)))
+        if (failed(convert(forall, name, symbols, asserted)))
           return signalPassFailure();
       }
     }
@@ -90,8 +71,7 @@ struct LinattnKernelsToTile
 
 private:
   LogicalResult convert(scf::ForallOp forall, StringRef name,
-                        SymbolTable &symbols,
-                        ArrayRef<std::pair<Value, Value>> equal) {
+                        SymbolTable &symbols, const AssertedSizes &asserted) {
     if (isElementKernel(forall))
       return build(forall, name, symbols, /*warpgroups=*/1,
                    [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b) {
@@ -114,7 +94,7 @@ private:
     return build(
         forall, name, symbols, plan->groups + 1,
         [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &) {
-          return TileProgram(*body, *plan, frame, kernel, equal).emit();
+          return TileProgram(*body, *plan, frame, kernel, asserted).emit();
         });
   }
 

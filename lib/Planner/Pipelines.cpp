@@ -20,6 +20,7 @@ using namespace mlir::linattn;
 
 void linattn::buildNormalFormToTilePipeline(
     OpPassManager &pm, const TilePipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createLinattnChecksToDevice());
   pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
   LinattnKernelsToTileOptions plan;
   plan.sharedLimit = options.sharedLimit;

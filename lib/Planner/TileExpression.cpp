@@ -177,8 +177,8 @@ FailureOr<Value> TileExpression::evaluatePad(tensor::PadOp pad,
     if (size == pad.getResultType().getDimSize(dim))
       continue;
     Value end = arith::ConstantIntOp::create(b, loc, size, 32);
-    Value isIn = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index,
-                                       end);
+    Value isIn =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, end);
     inside = inside ? arith::AndIOp::create(b, loc, inside, isIn) : isIn;
     Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
     clamped[dim] = arith::SelectOp::create(b, loc, isIn, index, zero);

@@ -25,8 +25,8 @@ Value linattn::getStage(OpBuilder &b, Location loc, Value ring, Value index) {
 
 TileProgram::TileProgram(const KernelBody &body, const Plan &plan,
                          KernelFrame &frame, tile::KernelOp kernel,
-                         ArrayRef<std::pair<Value, Value>> equal)
-    : body(body), plan(plan), frame(frame), kernel(kernel), equal(equal),
+                         const AssertedSizes &asserted)
+    : body(body), plan(plan), frame(frame), kernel(kernel), asserted(asserted),
       loc(body.kernel->getLoc()), b(kernel.getContext()),
       order(getIssueOrder(body, plan)) {
   if (plan.early)
@@ -133,19 +133,6 @@ static SmallVector<Value> getSizes(Value tensor, unsigned dim) {
   return sizes;
 }
 
-bool TileProgram::isSameSize(Value a, Value other) const {
-  SmallVector<Value> known{a};
-  for (size_t i = 0; i < known.size(); ++i) {
-    if (known[i] == other)
-      return true;
-    for (auto [x, y] : equal)
-      for (auto [from, to] : {std::pair(x, y), std::pair(y, x)})
-        if (from == known[i] && !llvm::is_contained(known, to))
-          known.push_back(to);
-  }
-  return false;
-}
-
 bool TileProgram::isClipped(const Access &access, unsigned dim,
                             RankedTensorType type) const {
   if (!access.isPadded(dim, type))
@@ -169,7 +156,7 @@ bool TileProgram::isClipped(const Access &access, unsigned dim,
     if (getConstantIntValue(sub.getLhs()) == tensorType.getDimSize(tensorDim))
       return true;
     for (Value known : getSizes(access.tensor, tensorDim))
-      if (isSameSize(known, sub.getLhs()))
+      if (asserted.areEqual(known, sub.getLhs()))
         return true;
   }
   return false;
@@ -218,11 +205,10 @@ LogicalResult TileProgram::acquire(Slot slot) {
       OpBuilder::InsertionGuard loadGuard(b);
       // All warpgroups read the tile; one of them clears it.
       if (plan.groups > 1) {
-        Value mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                           group,
-                                           constant(index % plan.groups));
-        auto mineOp =
-            scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
+        Value mine =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, group,
+                                  constant(index % plan.groups));
+        auto mineOp = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
         b.setInsertionPointToStart(mineOp.thenBlock());
       }
       tile::ZeroRowsOp::create(b, loc, tile, *valid);

@@ -9,6 +9,7 @@
 #ifndef LINATTN_LIB_PLANNER_TILEPROGRAM_H
 #define LINATTN_LIB_PLANNER_TILEPROGRAM_H
 
+#include "AssertedSizes.h"
 #include "KernelFrame.h"
 #include "Plan.h"
 #include "TileExpression.h"
@@ -27,7 +28,7 @@ Value getStage(OpBuilder &b, Location loc, Value ring, Value index);
 class TileProgram {
 public:
   TileProgram(const KernelBody &body, const Plan &plan, KernelFrame &frame,
-              tile::KernelOp kernel, ArrayRef<std::pair<Value, Value>> equal);
+              tile::KernelOp kernel, const AssertedSizes &asserted);
 
   LogicalResult emit();
 
@@ -71,7 +72,6 @@ private:
 
   bool isClipped(const Access &access, unsigned dim,
                  RankedTensorType type) const;
-  bool isSameSize(Value a, Value b) const;
   /// The number of an element within the whole tile, from that within the part
   /// of this warpgroup.
   Value getGlobalIndex(OpBuilder &at, Value tile, unsigned dim, Value index);
@@ -82,7 +82,7 @@ private:
   const Plan &plan;
   KernelFrame &frame;
   tile::KernelOp kernel;
-  ArrayRef<std::pair<Value, Value>> equal;
+  const AssertedSizes &asserted;
   Location loc;
   OpBuilder b;
 

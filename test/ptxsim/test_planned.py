@@ -91,3 +91,15 @@ def test_other_chips(chip, offsets, reverse):
         key_decay="const", reverse=reverse, offsets=offsets and "i32", head_sizes=(64, 128), final=True, **LOW
     )
     check(program, Sizes(1, 130, offsets), "shared-limit=101376", chip=chip)
+
+
+@pytest.mark.parametrize("offsets", [(-5, 30, 300), (90, 20, 70), (2**31 - 1, -(2**31), 64), (70, 70, 0)], ids=str)
+@pytest.mark.parametrize("element, reverse", [("i32", False), ("i64", True)])
+def test_wrong_offsets(offsets, element, reverse):
+    """Nothing outside of the tensors is read or written, whatever the offsets are."""
+    program = Program(key_decay="const", reverse=reverse, offsets=element, head_sizes=(64, 64), final=True, **LOW)
+    arguments = random_arguments(program, Sizes(offsets=(0, 30, 70)), np.random.default_rng(0), "mild")
+    if element == "i64":
+        offsets = [x * 2**31 if abs(x) > 100 else x for x in offsets]
+    arguments["offsets"][:] = offsets
+    planned.run_program(program, arguments)

@@ -45,6 +45,50 @@ def LinattnChainContractions : Pass<"linattn-chain-contractions"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def LinattnChecksToDevice : Pass<"linattn-checks-to-device", "mlir::func::FuncOp"> {
+  let summary = "Check on the device what lies on the device";
+  let description = [{
+    The elements of a tensor, such as the boundaries of sequences, lie in the
+    memory of the device, where the host that launches kernels does not read
+    them. So assertions about elements are dropped. Instead, elements that
+    become offsets or sizes of slices in a kernel are clamped: to what the
+    tensor has, and differences of them to 0 at least. Whatever the elements
+    are, a kernel that works on what lies between two of them, or on a constant
+    number of rows from one of them on, then reads and writes only inside of its
+    tensors. Of elements that break the dropped assertions, some results are not
+    written, or not what they should be. An element that is multiplied to get a
+    place is not bounded enough by this.
+
+    Before:
+
+    ```mlir
+    %ordered = scf.for ... { ... tensor.extract %offsets[%i] ... }
+    cf.assert %ordered, "..."
+    %r = scf.forall (%s) in (%sequences) ... {
+      %x = tensor.extract %offsets[%s] : tensor<?xi64>
+      %first = arith.index_cast %x : i64 to index
+      %y = tensor.extract %offsets[%next] : tensor<?xi64>
+      %end = arith.index_cast %y : i64 to index
+      %length = arith.subi %end, %first : index
+    ```
+
+    After:
+
+    ```mlir
+    %r = scf.forall (%s) in (%sequences) ... {
+      %x = tensor.extract %offsets[%s] : tensor<?xi64>
+      %inside = arith.minsi %x, %tokens : i64
+      %positive = arith.maxsi %inside, %zero : i64
+      %first = arith.index_cast %positive : i64 to index
+      ... // the same of %y
+      %difference = arith.subi %end, %first : index
+      %length = arith.maxsi %difference, %c0 : index
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
   let summary = "Place the kernels of the normal form on a GPU";
   let description = [{
