@@ -150,8 +150,9 @@ static FailureOr<Candidate> buildCandidate(ModuleOp source, StringRef plan,
 }
 
 /// The ways to place kernels that are tried, in order of preference.
-static constexpr StringLiteral kPlans[] = {"", "early=true", "recompute=true",
-                                           "early=true recompute=true"};
+static constexpr StringLiteral kPlans[] = {
+    "state-first=true publish-first=true", "", "recompute=true", "early=true",
+    "move-factors=false recompute=true"};
 
 /// The first candidate without a flaw, or the one with the least.
 static FailureOr<Candidate> chooseCandidate(ModuleOp source,

@@ -85,6 +85,7 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
     normalForm.subChunk =
         options.subChunk ? options.subChunk : normalForm.chunk.getValue();
     normalForm.headAlign = kTileSize;
+    normalForm.coarseSpans = true;
     normalForm.recurrence = options.recurrence;
     // Only the device can read them.
     normalForm.clampOffsets = true;

@@ -54,7 +54,9 @@ void mlir::linattn::buildBlocksPipeline(
 void mlir::linattn::buildNormalFormPipeline(
     OpPassManager &pm, const NormalFormPipelineOptions &options) {
   buildBlocksPipeline(pm, options);
-  pm.addNestedPass<func::FuncOp>(createLinattnDecomposeBlocks());
+  LinattnDecomposeBlocksOptions decompose;
+  decompose.coarseSpans = options.coarseSpans;
+  pm.addNestedPass<func::FuncOp>(createLinattnDecomposeBlocks(decompose));
   pm.addNestedPass<func::FuncOp>(createLinattnLinalgToKernels());
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());

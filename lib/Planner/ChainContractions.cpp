@@ -38,6 +38,24 @@ static bool dependsOn(Value value, Value source) {
          });
 }
 
+/// Whether an operand of `contraction` comes from another one: it is issued
+/// later then.
+static bool waitsForAnother(Operation *contraction) {
+  SmallVector<Value> open(contraction->getOperands());
+  DenseSet<Operation *> seen;
+  while (!open.empty()) {
+    Operation *op = open.pop_back_val().getDefiningOp();
+    if (!op || op->getBlock() != contraction->getBlock() ||
+        !seen.insert(op).second)
+      continue;
+    if (auto other = dyn_cast<linalg::LinalgOp>(op);
+        other && isContraction(other))
+      return true;
+    llvm::append_range(open, op->getOperands());
+  }
+  return false;
+}
+
 static bool isZeroTile(Value tile) {
   if (auto fill = tile.getDefiningOp<linalg::FillOp>())
     return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
@@ -75,8 +93,15 @@ struct ChainContraction : OpRewritePattern<linalg::GenericOp> {
           op.getMatchingIndexingMap(operand) !=
               op.getMatchingIndexingMap(op.getDpsInitOperand(0)))
         continue;
-      if (added && contraction->isBeforeInBlock(added->get().getDefiningOp()))
-        continue;
+      // The one that can begin later takes over from the other.
+      if (added) {
+        Operation *other = added->get().getDefiningOp();
+        bool isLater = waitsForAnother(contraction),
+             isOtherLater = waitsForAnother(other);
+        if (isLater == isOtherLater ? contraction->isBeforeInBlock(other)
+                                    : isOtherLater)
+          continue;
+      }
       added = operand;
       rest = other;
     }

@@ -15,6 +15,11 @@
 using namespace mlir;
 using namespace mlir::linattn;
 
+static int64_t getTileRank(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type ? type.getRank() : -1;
+}
+
 //===----------------------------------------------------------------------===//
 // Accesses
 //===----------------------------------------------------------------------===//
@@ -134,6 +139,109 @@ Access linattn::getAccess(tensor::ParallelInsertSliceOp insert,
                           scf::ForallOp kernel) {
   auto dest = cast<BlockArgument>(insert.getDest());
   return getInserted(getWhole(kernel.getTiedOpOperand(dest)->get()), insert);
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+std::optional<Scan> linattn::getScan(Value vector) {
+  auto result = dyn_cast<OpResult>(vector);
+  auto loop = result ? dyn_cast<scf::ForOp>(result.getOwner()) : nullptr;
+  if (!loop || loop.getNumResults() != 2 || result.getResultNumber() != 1)
+    return std::nullopt;
+  auto type = dyn_cast<RankedTensorType>(vector.getType());
+  if (!type || type.getRank() != 1 || !type.getElementType().isF32() ||
+      getConstantIntValue(loop.getLowerBound()) != 0 ||
+      getConstantIntValue(loop.getStep()) != 1 ||
+      getConstantIntValue(loop.getUpperBound()) != type.getDimSize(0) ||
+      !matchPattern(loop.getInits()[0], m_AnyZeroFloat()))
+    return std::nullopt;
+  Value carry = loop.getRegionIterArg(0), filled = loop.getRegionIterArg(1);
+  auto sum = loop.getYieldedValues()[0].getDefiningOp<arith::AddFOp>();
+  auto insert = loop.getYieldedValues()[1].getDefiningOp<tensor::InsertOp>();
+  if (!sum || !insert || insert.getDest() != filled)
+    return std::nullopt;
+  auto extract = (sum.getLhs() == carry ? sum.getRhs() : sum.getLhs())
+                     .getDefiningOp<tensor::ExtractOp>();
+  if (!extract || (sum.getLhs() != carry && sum.getRhs() != carry) ||
+      extract.getTensor().getType() != type ||
+      extract.getIndices()[0] != insert.getIndices()[0])
+    return std::nullopt;
+  Scan scan;
+  scan.source = extract.getTensor();
+  if (insert.getScalar() == sum)
+    scan.exclusive = false;
+  else if (insert.getScalar() == carry)
+    scan.exclusive = true;
+  else
+    return std::nullopt;
+  Value index = extract.getIndices()[0];
+  auto fromEnd = index.getDefiningOp<arith::SubIOp>();
+  if (index == loop.getInductionVar())
+    scan.reverse = false;
+  else if (fromEnd && fromEnd.getRhs() == loop.getInductionVar() &&
+           getConstantIntValue(fromEnd.getLhs()) == type.getDimSize(0) - 1)
+    scan.reverse = true;
+  else
+    return std::nullopt;
+  return scan;
+}
+
+static void collectVectorLeaves(Value tile, scf::ForallOp kernel,
+                                llvm::SetVector<Value> &leaves) {
+  auto type = dyn_cast<RankedTensorType>(tile.getType());
+  if (!type || type.getRank() > 1)
+    return;
+  bool isLoaded = getAccess(tile, kernel).has_value();
+  // An element of a tensor is a scalar, whatever tensor it is of.
+  if (isLoaded && type.getRank() == 0)
+    return;
+  if (isLoaded || getScan(tile)) {
+    leaves.insert(tile);
+    return;
+  }
+  Operation *op = tile.getDefiningOp();
+  if (auto map = dyn_cast_if_present<linalg::LinalgOp>(op)) {
+    for (OpOperand &operand : op->getOpOperands())
+      if (map.payloadUsesValueFromOperand(&operand))
+        collectVectorLeaves(operand.get(), kernel, leaves);
+  } else if (auto slice = dyn_cast_if_present<tensor::ExtractSliceOp>(op)) {
+    collectVectorLeaves(slice.getSource(), kernel, leaves);
+  }
+}
+
+llvm::SetVector<Value> linattn::getVectorLeaves(Value tile,
+                                                scf::ForallOp kernel) {
+  llvm::SetVector<Value> leaves;
+  collectVectorLeaves(tile, kernel, leaves);
+  return leaves;
+}
+
+/// The vectors below a tile of at most one dimension that a matrix is computed
+/// from: the tile itself, or what a scalar is an element of.
+static void collectReadVectors(Value tile, scf::ForallOp kernel,
+                               llvm::SetVector<Value> &vectors) {
+  auto type = dyn_cast<RankedTensorType>(tile.getType());
+  if (!type || getVectorLeaves(tile, kernel).empty())
+    return;
+  if (type.getRank() == 1) {
+    vectors.insert(tile);
+    return;
+  }
+  if (Operation *op = tile.getDefiningOp())
+    for (Value operand : op->getOperands())
+      collectReadVectors(operand, kernel, vectors);
+}
+
+void KernelBody::findVectors() {
+  for (auto op : loop.getOps<linalg::LinalgOp>()) {
+    if (op->getNumResults() != 1 || getTileRank(op->getResult(0)) != 2)
+      continue;
+    for (OpOperand &operand : op->getOpOperands())
+      if (op.payloadUsesValueFromOperand(&operand))
+        collectReadVectors(operand.get(), kernel, vectors);
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -416,6 +524,7 @@ FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {
   if (failed(body.findLoop()) || failed(body.findContractions()) ||
       failed(body.findStores()) || failed(body.findLoads()))
     return failure();
+  body.findVectors();
   body.classifyDims();
   return body;
 }

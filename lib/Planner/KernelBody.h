@@ -48,6 +48,9 @@ std::optional<Access> getAccess(Value tile, scf::ForallOp kernel);
 /// What the kernel writes by `insert`.
 Access getAccess(tensor::ParallelInsertSliceOp insert, scf::ForallOp kernel);
 
+/// The loaded vectors and running sums that a tile is computed from by maps.
+llvm::SetVector<Value> getVectorLeaves(Value tile, scf::ForallOp kernel);
+
 /// init + lhs * rhs; the rows of the result are those of `lhs`.
 struct Contraction {
   linalg::LinalgOp op;
@@ -61,6 +64,14 @@ struct Contraction {
   /// Whether the sum starts from zero.
   bool startsFromZero() const;
 };
+
+/// Running sums of a vector, written as a loop over its elements:
+/// `linattn-decompose-blocks` makes them.
+struct Scan {
+  Value source;
+  bool reverse, exclusive;
+};
+std::optional<Scan> getScan(Value vector);
 
 /// A tile, or the valid part of one, that is written to an output.
 struct OutputStore {
@@ -83,6 +94,9 @@ public:
   SmallVector<Contraction> contractions;
   /// Tiles of 16-bit elements that the loop reads from tensors.
   llvm::SetVector<Value> loads;
+  /// Vectors that maps on matrices read and that are not computed from scalars
+  /// alone: they are loaded, or running sums.
+  llvm::SetVector<Value> vectors;
   SmallVector<OutputStore> storesInLoop, storesAfterLoop;
 
   /// The number of the class of a dimension. Dimensions that are iterated over
@@ -106,6 +120,7 @@ private:
   LogicalResult findContractions();
   LogicalResult findStores();
   LogicalResult findLoads();
+  void findVectors();
   void classifyDims();
   unsigned getDim(Value tile, unsigned dim);
 

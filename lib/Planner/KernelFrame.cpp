@@ -124,17 +124,18 @@ KernelFrame::getCoordinates(OpBuilder &b, Location loc, const Access &access) {
   return coordinates;
 }
 
-FailureOr<Value> KernelFrame::getAddress(OpBuilder &b, Location loc,
-                                         const Access &access,
-                                         ValueRange indices, bool isOutput) {
-  Argument &argument = getPointer(access.tensor, isOutput);
+FailureOr<Value> KernelFrame::getElementNumber(OpBuilder &b, Location loc,
+                                               const Access &access,
+                                               ValueRange indices,
+                                               const Argument &argument) {
   Type i64 = b.getI64Type();
   Value element;
   auto add = [&](Value offset, unsigned dim) {
     Value wide = arith::ExtSIOp::create(b, loc, i64, offset);
     Value scaled =
         arith::MulIOp::create(b, loc, wide, argument.values[dim + 1]);
-    element = element ? arith::AddIOp::create(b, loc, element, scaled) : scaled;
+    element =
+        element ? arith::AddIOp::create(b, loc, element, scaled) : scaled;
   };
   for (auto [dim, terms] : llvm::enumerate(access.offsets)) {
     if (terms.empty())
@@ -144,15 +145,38 @@ FailureOr<Value> KernelFrame::getAddress(OpBuilder &b, Location loc,
       return failure();
     add(*offset, dim);
   }
-  for (auto [index, dim] : llvm::zip_equal(indices, access.dims))
+  for (auto [index, dim] : llvm::zip(indices, access.dims))
     add(index, dim);
+  return element;
+}
+
+FailureOr<Value> KernelFrame::getAddress(OpBuilder &b, Location loc,
+                                         const Access &access,
+                                         ValueRange indices, bool isOutput) {
+  Argument &argument = getPointer(access.tensor, isOutput);
+  FailureOr<Value> element =
+      getElementNumber(b, loc, access, indices, argument);
+  if (failed(element))
+    return failure();
   Value base = argument.values[0];
-  if (!element)
+  if (!*element)
     return base;
   return Value(LLVM::GEPOp::create(
       b, loc, base.getType(),
       cast<RankedTensorType>(access.tensor.getType()).getElementType(), base,
-      ValueRange{element}));
+      ValueRange{*element}));
+}
+
+FailureOr<KernelFrame::VectorSource>
+KernelFrame::getVectorSource(OpBuilder &b, Location loc, const Access &access) {
+  Argument &argument = getPointer(access.tensor, /*isOutput=*/false);
+  FailureOr<Value> element = getElementNumber(b, loc, access, {}, argument);
+  if (failed(element))
+    return failure();
+  if (!*element)
+    element = Value(arith::ConstantIntOp::create(b, loc, 0, 64));
+  return VectorSource{argument.values[0], *element,
+                      argument.values[access.dims[0] + 1]};
 }
 
 //===----------------------------------------------------------------------===//

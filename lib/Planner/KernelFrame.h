@@ -36,6 +36,14 @@ public:
   FailureOr<Value> getAddress(OpBuilder &b, Location loc, const Access &access,
                               ValueRange indices, bool isOutput);
 
+  /// The pointer to the tensor of a vector, the number of its first element
+  /// (i64) and the distance of its elements (i64).
+  struct VectorSource {
+    Value address, index, stride;
+  };
+  FailureOr<VectorSource> getVectorSource(OpBuilder &b, Location loc,
+                                          const Access &access);
+
   /// The value of a scalar of the kernel at the insertion point of `b`.
   FailureOr<Value> getScalar(OpBuilder &b, Value scalar);
   FailureOr<Value> getIndex(OpBuilder &b, Location loc, OpFoldResult index);
@@ -83,6 +91,10 @@ private:
   Argument &addArgument(Value operand, bool isOutput, TypeRange types,
                         Location loc);
   Argument &getPointer(Value tensor, bool isOutput);
+  /// The number of an element in memory, null for the first one.
+  FailureOr<Value> getElementNumber(OpBuilder &b, Location loc,
+                                    const Access &access, ValueRange indices,
+                                    const Argument &argument);
 
   scf::ForallOp kernel;
   Block *entry;

@@ -90,6 +90,8 @@ private:
       plan->stages = stages;
     plan->early = early && plan->stages > 1;
     plan->stateFirst = stateFirst;
+    plan->operandsFirst = operandsFirst;
+    plan->publishFirst = publishFirst;
     plan->recompute = recompute;
     return build(
         forall, name, symbols, plan->groups + 1,

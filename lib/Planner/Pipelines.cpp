@@ -22,16 +22,21 @@ void linattn::buildNormalFormToTilePipeline(
     OpPassManager &pm, const TilePipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createLinattnChecksToDevice());
   pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
+  if (options.moveFactors)
+    pm.addNestedPass<func::FuncOp>(createLinattnMoveFactors());
   LinattnKernelsToTileOptions plan;
   plan.sharedLimit = options.sharedLimit;
   plan.stages = options.stages;
   plan.early = options.early;
   plan.stateFirst = options.stateFirst;
+  plan.operandsFirst = options.operandsFirst;
+  plan.publishFirst = options.publishFirst;
   plan.recompute = options.recompute;
   pm.addPass(createLinattnKernelsToTile(plan));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<tile::KernelOp>(tile::createTileSimplifyMaps());
+  pm.addNestedPass<tile::KernelOp>(tile::createTileSplitMaps());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

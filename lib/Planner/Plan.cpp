@@ -124,6 +124,13 @@ FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
   int64_t perStage = 0, fixed = 0;
   for (Value load : body.loads)
     perStage += getTileType(load).getNumElements() * 2;
+  for (Value vector : body.vectors)
+    perStage += getTileType(vector).getNumElements() * 4;
+  if (!body.vectors.empty()) {
+    // Whoever computes vectors needs registers too.
+    plan.consumerRegisters = 232;
+    plan.producerRegisters = 40;
+  }
   llvm::SetVector<Value> buffers;
   for (const Contraction &contraction : body.contractions)
     for (bool isLhs : {true, false}) {
@@ -138,8 +145,8 @@ FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
                   : plan.groups);
   for (const OutputStore &store : body.storesInLoop)
     fixed += getTileType(store.tile).getNumElements() * 2 * plan.outputSlots;
-  // Barriers, and what alignment costs.
-  fixed += 1024;
+  // Barriers. Tiles are multiples of what they are aligned to.
+  fixed += 256;
   if (perStage > 0)
     plan.stages = std::min<int64_t>(4, (limits.sharedBytes - fixed) / perStage);
   if (plan.stages < 1)

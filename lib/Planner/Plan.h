@@ -34,6 +34,12 @@ struct Plan {
   bool early = false;
   /// Whether a state is updated before the rest of the chunk.
   bool stateFirst = false;
+  /// Whether operands that are computed from loaded tiles are computed before
+  /// the first wait.
+  bool operandsFirst = false;
+  /// Whether states are rounded into shared memory while other contractions of
+  /// the chunk still run.
+  bool publishFirst = false;
   /// Whether masks are computed anew for each chunk, to save registers.
   bool recompute = false;
   int64_t consumerRegisters = 240;

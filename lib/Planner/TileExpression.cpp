@@ -121,7 +121,7 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
              linalgOp && isMap(linalgOp)) {
     // What is the same for all elements is computed once.
     if (indices.empty() && &b != &outer)
-      value = TileExpression(frame, outer, outer).evaluate(tile, {});
+      value = getUniform(tile);
     else
       value = evaluateMap(linalgOp, indices, isRoot);
   } else if (auto pad = dyn_cast_if_present<tensor::PadOp>(op)) {
@@ -190,6 +190,12 @@ FailureOr<Value> TileExpression::evaluatePad(tensor::PadOp pad,
   if (failed(other))
     return failure();
   return Value(arith::SelectOp::create(b, loc, inside, *element, *other));
+}
+
+FailureOr<Value> TileExpression::getUniform(Value tile) {
+  TileExpression expression(frame, outer, outer);
+  expression.vectors = vectors;
+  return expression.evaluate(tile, {});
 }
 
 FailureOr<Value> TileExpression::evaluateMap(linalg::LinalgOp op,

@@ -42,6 +42,8 @@ private:
   FailureOr<Value> evaluate(Value tile, ArrayRef<Value> indices,
                             bool isRoot = false);
   FailureOr<Value> evaluatePad(tensor::PadOp pad, ArrayRef<Value> indices);
+  /// An element that is the same everywhere.
+  FailureOr<Value> getUniform(Value tile);
   FailureOr<Value> evaluateMap(linalg::LinalgOp op, ArrayRef<Value> indices,
                                bool isRoot);
   FailureOr<Value> read(const Access &access, ArrayRef<Value> indices,

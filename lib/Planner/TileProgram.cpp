@@ -104,12 +104,26 @@ void TileProgram::allocate() {
             getTileType(output.access.tensor).getElementType()),
         /*offset=*/nullptr);
   }
+  for (Value vector : body.vectors)
+    vectorRings[vector] = tile::AllocOp::create(
+        b, loc,
+        tile::SharedVectorType::get(context, plan.stages,
+                                    getTileType(vector).getDimSize(0)),
+        /*offset=*/nullptr);
   full = tile::BarrierInitOp::create(
-      b, loc, tile::BarrierType::get(context, plan.stages, 1),
+      b, loc, tile::BarrierType::get(context, plan.stages, body.vectors.empty() ? 1 : 2),
       /*offset=*/nullptr);
   empty = tile::BarrierInitOp::create(
       b, loc, tile::BarrierType::get(context, plan.stages, plan.groups * 4),
       /*offset=*/nullptr);
+}
+
+Value TileProgram::getSharedVector(Value vector, Slot slot) {
+  return tile::StageOp::create(
+      b, loc,
+      tile::SharedVectorType::get(b.getContext(), 1,
+                                  getTileType(vector).getDimSize(0)),
+      vectorRings[vector], slot.stage);
 }
 
 Value TileProgram::getLoaded(Value tile, Slot slot) {
@@ -224,25 +238,33 @@ LogicalResult TileProgram::acquire(Slot slot) {
 // Producer
 //===----------------------------------------------------------------------===//
 
+FailureOr<TileProgram::ProducerLoop> TileProgram::getProducerLoop() {
+  scf::ForOp loop = body.loop;
+  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
+  FailureOr<Value> end = frame.getScalar(b, loop.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
+  if (failed(lower) || failed(end) || failed(step))
+    return failure();
+  Value upper = *end;
+  if (!early.empty())
+    upper = arith::AddIOp::create(b, loc, upper, *step);
+  return ProducerLoop{*lower, upper, *step, *end};
+}
+
 LogicalResult TileProgram::emitProducer() {
   auto role = tile::RoleOp::create(b, loc, "loads", /*of_warps=*/true,
                                    plan.groups * 4, 1, plan.producerRegisters);
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&role.getBody(), {}, b.getI32Type(), loc);
-  scf::ForOp loop = body.loop;
-  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
-  FailureOr<Value> upper = frame.getScalar(b, loop.getUpperBound());
-  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
-  if (failed(lower) || failed(upper) || failed(step))
+  FailureOr<ProducerLoop> range = getProducerLoop();
+  if (failed(range))
     return failure();
-  // One chunk more: the last iteration asks for it, and does not use it.
-  if (!early.empty())
-    upper = Value(arith::AddIOp::create(b, loc, *upper, *step));
-  Value zero = constant(0), one = constant(1);
   auto chunks =
-      scf::ForOp::create(b, loc, *lower, *upper, *step, ValueRange{zero, one});
+      scf::ForOp::create(b, loc, range->lower, range->upper, range->step,
+                         ValueRange{constant(0), constant(1)});
   tile::EndRoleOp::create(b, loc);
   b.setInsertionPointToStart(chunks.getBody());
+  scf::ForOp loop = body.loop;
   frame.bind(loop.getInductionVar(), chunks.getInductionVar());
   Slot slot{chunks.getRegionIterArg(0), chunks.getRegionIterArg(1)};
   tile::BarrierWaitOp::create(b, loc, empty, slot.stage, slot.phase);
@@ -284,99 +306,131 @@ LogicalResult TileProgram::publishStates(ArrayRef<Value> states) {
   return success();
 }
 
+LogicalResult TileProgram::issueEarly(Slot slot, Value iteration,
+                                      SmallVectorImpl<Value> &unfinished) {
+  scf::ForOp loop = body.loop;
+  FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
+  if (failed(now))
+    return failure();
+  frame.bind(loop.getInductionVar(), iteration);
+  unfinished.clear();
+  for (const Contraction *contraction : early) {
+    DenseMap<Value, Value> results;
+    if (failed(issue(*contraction, slot, results)))
+      return failure();
+    unfinished.push_back(results[contraction->getResult()]);
+  }
+  frame.bind(loop.getInductionVar(), *now);
+  return success();
+}
+
+LogicalResult TileProgram::issueAll(Slot slot) {
+  operands.clear();
+  bool prepared = !plan.operandsFirst;
+  for (unsigned index : order) {
+    const Contraction &contraction = body.contractions[index];
+    if (llvm::is_contained(early, &contraction))
+      continue;
+    bool waits =
+        getPlacement(body, contraction, true) == Placement::Registers ||
+        !contraction.startsFromZero();
+    if (waits && !prepared && failed(prepareOperands(slot)))
+      return failure();
+    prepared |= waits;
+    if (failed(issue(contraction, slot, pending)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult TileProgram::stageOutputs(Value turn,
+                                        SmallVectorImpl<Value> &stages) {
+  for (const OutputStore &output : body.storesInLoop) {
+    Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
+    Value index = arith::AddIOp::create(b, loc, first, group);
+    stages.push_back(getStage(b, loc, staging[output.tile], index));
+    if (failed(publish(output.tile, stages.back(), Leaves())))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
                                          SmallVectorImpl<Value> &states,
                                          SmallVectorImpl<Value> &unfinished) {
   current = slot;
+  Slot nextSlot = slot;
+  if (early.empty()) {
+    if (failed(acquire(slot)))
+      return failure();
+  } else {
+    nextSlot = getNext(b, slot);
+    scf::ForOp loop = body.loop;
+    FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
+    frame.bind(loop.getInductionVar(), next);
+    if (failed(now) || failed(acquire(nextSlot)))
+      return failure();
+    frame.bind(loop.getInductionVar(), *now);
+  }
   // What was issued an iteration ago is finished by now. It is waited for
   // before anything else is in flight: ptxas does not count groups across
   // iterations.
   for (const Contraction *contraction : early)
     if (failed(getAccumulator(contraction->getResult())))
       return failure();
-  for (unsigned index : order) {
-    const Contraction &contraction = body.contractions[index];
-    if (!llvm::is_contained(early, &contraction) &&
-        failed(issue(contraction, slot, pending)))
-      return failure();
-  }
+  if (failed(issueAll(slot)) ||
+      failed(issueEarly(nextSlot, next, unfinished)))
+    return failure();
 
-  // All contractions are issued: what is left is to wait for them.
-  SmallVector<Value> nextStates;
-  auto finishStates = [&]() -> LogicalResult {
+  // All is issued: what is left is to wait, and to write what others read.
+  auto readsPublished = [&](const Contraction &contraction) {
+    return getPlacement(body, contraction, true) == Placement::Published ||
+           getPlacement(body, contraction, false) == Placement::Published;
+  };
+  auto publishNext = [&]() -> LogicalResult {
+    for (unsigned index : order)
+      if (const Contraction &contraction = body.contractions[index];
+          readsPublished(contraction) &&
+          failed(getAccumulator(contraction.getResult())))
+        return failure();
+    states.clear();
     for (BlockArgument state : body.states) {
       FailureOr<Value> value = getAccumulator(body.getNext(state));
       if (failed(value))
         return failure();
-      nextStates.push_back(*value);
+      states.push_back(*value);
     }
-    return success();
+    if (!buffers.empty())
+      sync();
+    return publishStates(states);
   };
-  SmallVector<Value> outputBuffers;
-  auto stageOutputs = [&]() -> LogicalResult {
-    for (const OutputStore &output : body.storesInLoop) {
-      Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
-      Value index = arith::AddIOp::create(b, loc, first, group);
-      outputBuffers.push_back(getStage(b, loc, staging[output.tile], index));
-      if (failed(publish(output.tile, outputBuffers.back(), Leaves())))
-        return failure();
-    }
-    return success();
-  };
-  for (const Contraction &contraction : body.contractions)
-    if (failed(getAccumulator(contraction.getResult())))
-      return failure();
-  if (failed(finishStates()))
+  if (plan.publishFirst && failed(publishNext()))
     return failure();
-  bool isRead = llvm::any_of(body.storesInLoop, [&](const OutputStore &output) {
-    return llvm::any_of(getLeaves(output.tile, body),
-                        [&](Value leaf) { return body.loads.contains(leaf); });
-  });
-  if (isRead && failed(stageOutputs()))
+  for (unsigned index : order)
+    if (const Contraction &contraction = body.contractions[index];
+        !llvm::is_contained(early, &contraction) &&
+        failed(getAccumulator(contraction.getResult())))
+      return failure();
+  SmallVector<Value> stages;
+  if (failed(stageOutputs(turn, stages)))
     return failure();
   tile::BarrierArriveOp::create(b, loc, empty, slot.stage);
-
-  unfinished.clear();
-  if (!early.empty()) {
-    scf::ForOp loop = body.loop;
-    Value iteration = loop.getInductionVar();
-    FailureOr<Value> now = frame.getScalar(b, iteration);
-    Slot nextSlot = getNext(b, slot);
-    frame.bind(iteration, next);
-    DenseMap<Value, Value> results;
-    if (failed(acquire(nextSlot)))
-      return failure();
-    for (const Contraction *contraction : early) {
-      if (failed(issue(*contraction, nextSlot, results)))
-        return failure();
-      unfinished.push_back(results[contraction->getResult()]);
-    }
-    frame.bind(iteration, *now);
-  }
-
-  if (!isRead && failed(stageOutputs()))
+  if (!plan.publishFirst && failed(publishNext()))
     return failure();
-  if (!body.storesInLoop.empty()) {
+  bool hasBuffers = llvm::any_of(
+      published, [](auto &entry) { return entry.second != Value(); });
+  if (!buffers.empty() || !stages.empty())
     tile::FenceOp::create(b, loc);
-    sync();
-    for (auto [output, buffer] :
-         llvm::zip_equal(body.storesInLoop, outputBuffers))
-      if (failed(store(output, buffer)))
-        return failure();
-  } else if (!buffers.empty()) {
-    sync();
-  }
-  if (failed(publishStates(nextStates)))
-    return failure();
-  if (!buffers.empty())
-    tile::FenceOp::create(b, loc);
-  if (!body.storesInLoop.empty())
+  // The buffers that the next iteration writes to have been read.
+  if (!stages.empty())
     tile::StoreWaitOp::create(b, loc,
-                              body.storesInLoop.size() * (plan.outputSlots - 1),
+                              body.storesInLoop.size() * (plan.outputSlots - 2),
                               /*reads_only=*/true);
-  if (!body.storesInLoop.empty() || !buffers.empty())
+  if (hasBuffers || !stages.empty())
     sync();
-  states = nextStates;
+  for (auto [output, stage] : llvm::zip_equal(body.storesInLoop, stages))
+    if (failed(store(output, stage)))
+      return failure();
   return success();
 }
 
@@ -411,16 +465,10 @@ LogicalResult TileProgram::emitConsumer() {
     sync();
   }
   frame.bind(loop.getInductionVar(), *lower);
-  if (!early.empty()) {
-    if (failed(acquire(current)))
-      return failure();
-    for (const Contraction *contraction : early) {
-      DenseMap<Value, Value> results;
-      if (failed(issue(*contraction, current, results)))
-        return failure();
-      unfinished.push_back(results[contraction->getResult()]);
-    }
-  }
+  if (!early.empty() &&
+      (failed(acquire(current)) ||
+       failed(issueEarly(current, *lower, unfinished))))
+    return failure();
 
   SmallVector<Value> inits{zero, zero, zero};
   llvm::append_range(inits, states);
@@ -439,8 +487,6 @@ LogicalResult TileProgram::emitConsumer() {
     for (auto [contraction, value] :
          llvm::zip(early, args.drop_front(3 + states.size())))
       pending[contraction->getResult()] = value;
-    if (early.empty() && failed(acquire(slot)))
-      return failure();
     Value next = arith::AddIOp::create(b, loc, chunks.getInductionVar(), *step);
     if (failed(emitIteration(slot, next, args[2], states, unfinished)))
       return failure();
@@ -479,5 +525,8 @@ LogicalResult TileProgram::emitConsumer() {
 LogicalResult TileProgram::emit() {
   b.setInsertionPoint(kernel.getBody().front().getTerminator());
   allocate();
-  return success(succeeded(emitProducer()) && succeeded(emitConsumer()));
+  if (failed(emitProducer()) ||
+      (!body.vectors.empty() && failed(emitVectorRole())))
+    return failure();
+  return emitConsumer();
 }

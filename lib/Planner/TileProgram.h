@@ -43,6 +43,20 @@ private:
 
   void allocate();
   LogicalResult emitProducer();
+  LogicalResult emitVectorRole();
+  /// The iterations of a role that fills slots. Those from `end` on are not
+  /// there: they are filled because they are asked for, and not used.
+  struct ProducerLoop {
+    Value lower, upper, step, end;
+  };
+  FailureOr<ProducerLoop> getProducerLoop();
+  /// A vector of this iteration from global memory, or none if it does not
+  /// exist.
+  FailureOr<Value> loadVector(Value vector, Value exists);
+  /// A vector in the warp that computes it.
+  FailureOr<Value> getVector(Value vector, DenseMap<Value, Value> &computed);
+  /// A vector where those who compute tiles find it.
+  Value getSharedVector(Value vector, Slot slot);
   LogicalResult emitConsumer();
   /// Waits for the tiles of a chunk and makes rows outside of tensors zero.
   LogicalResult acquire(Slot slot);
@@ -52,6 +66,14 @@ private:
   LogicalResult emitIteration(Slot slot, Value next, Value turn,
                               SmallVectorImpl<Value> &states,
                               SmallVectorImpl<Value> &unfinished);
+  LogicalResult issueAll(Slot slot);
+  /// Issues what needs only the tiles of `slot`, as of iteration `iteration`.
+  LogicalResult issueEarly(Slot slot, Value iteration,
+                           SmallVectorImpl<Value> &unfinished);
+  /// Rounds outputs into buffers of their own.
+  LogicalResult stageOutputs(Value turn, SmallVectorImpl<Value> &stages);
+  /// Computes the left operands that need nothing but loaded tiles.
+  LogicalResult prepareOperands(Slot slot);
   LogicalResult issue(const Contraction &contraction, Slot slot,
                       DenseMap<Value, Value> &results);
   FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
@@ -86,7 +108,7 @@ private:
   Location loc;
   OpBuilder b;
 
-  llvm::MapVector<Value, Value> rings;
+  llvm::MapVector<Value, Value> rings, vectorRings;
   DenseMap<Value, Value> published, staging;
   llvm::MapVector<Value, Type> buffers;
   Value full, empty, group, groupColumn, syncId;
@@ -96,6 +118,8 @@ private:
   /// Of the current iteration: unfinished and finished contractions, and other
   /// tiles in registers.
   DenseMap<Value, Value> pending, accumulators;
+  /// Left operands that are computed already, by the result.
+  DenseMap<Value, Value> operands;
 };
 
 } // namespace linattn

@@ -75,6 +75,12 @@ FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
   TileExpression expression(frame, inner, outer);
   for (auto [leaf, arg] : llvm::zip(found, block->getArguments()))
     expression.addLeaf(leaf, arg, indices);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(mapOp);
+    for (Value vector : body.vectors)
+      expression.addVector(vector, getSharedVector(vector, slot));
+  }
   FailureOr<Value> element = expression.getElement(tile, indices);
   if (failed(element))
     return failure();
@@ -155,14 +161,15 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
                          : (contraction.transposeRhs ? 1 : 0);
   switch (getPlacement(body, contraction, isLhs)) {
   case Placement::Registers:
+    if (Value ready = operands.lookup(contraction.getResult()))
+      return ready;
     return map(tile, getElementType(body, contraction),
                contraction.transposeLhs, slot, Leaves());
   case Placement::Published:
     return getStage(b, loc, published[tile], group);
   case Placement::Staged: {
+    // Who read the buffer has finished: an iteration ends with a sync.
     Value buffer = getStage(b, loc, published[tile], group);
-    // Who read the buffer before has finished, everywhere in the warpgroup.
-    sync();
     if (failed(publish(tile, buffer, Leaves())))
       return failure();
     tile::FenceOp::create(b, loc);
@@ -184,6 +191,24 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
       tile::SharedType::get(b.getContext(), 1, type.getDimSize(0),
                             plan.splitWidth, type.getElementType()),
       shared, groupColumn));
+}
+
+LogicalResult TileProgram::prepareOperands(Slot slot) {
+  for (unsigned index : order) {
+    const Contraction &contraction = body.contractions[index];
+    if (getPlacement(body, contraction, /*isLhs=*/true) !=
+            Placement::Registers ||
+        !llvm::all_of(getLeaves(contraction.lhs, body), [&](Value leaf) {
+          return body.loads.contains(leaf);
+        }))
+      continue;
+    FailureOr<Value> operand =
+        getOperand(contraction, /*isLhs=*/true, slot);
+    if (failed(operand))
+      return failure();
+    operands[contraction.getResult()] = *operand;
+  }
+  return success();
 }
 
 LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,

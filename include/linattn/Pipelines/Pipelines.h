@@ -33,6 +33,11 @@ struct NormalFormPipelineOptions
       llvm::cl::desc("Head sizes are padded, inside a tile, to a multiple of "
                      "this"),
       llvm::cl::init(16)};
+  PassOptions::Option<bool> coarseSpans{
+      *this, "coarse-spans",
+      llvm::cl::desc("Where queries and keys have 16 bits, take the decay "
+                     "between two tokens as a difference of running sums"),
+      llvm::cl::init(false)};
   PassOptions::Option<bool> recurrence{
       *this, "recurrence",
       llvm::cl::desc("Lower every op to the loop over tokens that defines it, "

@@ -43,6 +43,21 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       llvm::cl::desc("Issue the updates of carried states before other "
                      "contractions that wait"),
       llvm::cl::init(false)};
+  PassOptions::Option<bool> operandsFirst{
+      *this, "operands-first",
+      llvm::cl::desc("Compute operands from loaded tiles before the first "
+                     "wait"),
+      llvm::cl::init(false)};
+  PassOptions::Option<bool> publishFirst{
+      *this, "publish-first",
+      llvm::cl::desc("Round carried states into shared memory while other "
+                     "contractions of the chunk still run"),
+      llvm::cl::init(false)};
+  PassOptions::Option<bool> moveFactors{
+      *this, "move-factors",
+      llvm::cl::desc("Scale the right operand of a contraction instead of the "
+                     "left, where that costs less"),
+      llvm::cl::init(true)};
   PassOptions::Option<bool> recompute{
       *this, "recompute",
       llvm::cl::desc("Compute masks anew for each chunk, to save registers"),

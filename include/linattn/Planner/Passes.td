@@ -16,7 +16,8 @@ def LinattnChainContractions : Pass<"linattn-chain-contractions"> {
   let description = [{
     A contraction from zero whose result is only added to another tile starts
     from that tile instead: one accumulator then holds both, and the addition
-    costs nothing. Of two such contractions the later one is changed.
+    costs nothing. Of two such contractions that one is changed that needs the
+    result of another one, or else the later one.
 
     Before:
 
@@ -89,6 +90,33 @@ def LinattnChecksToDevice : Pass<"linattn-checks-to-device", "mlir::func::FuncOp
                            "mlir::tensor::TensorDialect"];
 }
 
+def LinattnMoveFactors : Pass<"linattn-move-factors"> {
+  let summary = "Scale the right operand of a contraction instead of the left";
+  let description = [{
+    A contraction over the rows of a loaded tile that is scaled by row, `(w o K)^T
+    V`, is also `K^T (w o V)`. Then the left operand is read as it was loaded, and
+    the right one, of which each warpgroup only has some columns, is scaled in
+    their place. It is rounded once in both forms.
+
+    Before:
+
+    ```mlir
+    %kw = linalg.generic ... ins(%k, %w : tensor<64x128xbf16>, tensor<64xf32>) ... // k * w
+    %s = linalg.contract ... ins(%kw, %v : tensor<64x128xf32>, tensor<64x128xbf16>) outs(%s0 : ...)
+    ```
+
+    After:
+
+    ```mlir
+    %vw = linalg.generic ... ins(%v, %w : tensor<64x128xbf16>, tensor<64xf32>) ... // v * w
+    %s = linalg.contract ... ins(%k, %vw : tensor<64x128xbf16>, tensor<64x128xf32>) outs(%s0 : ...)
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
   let summary = "Place the kernels of the normal form on a GPU";
   let description = [{
@@ -139,6 +167,11 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     Option<"stateFirst", "state-first", "bool", /*default=*/"false",
            "Issue the updates of carried states before other contractions that "
            "wait">,
+    Option<"operandsFirst", "operands-first", "bool", /*default=*/"false",
+           "Compute operands from loaded tiles before the first wait">,
+    Option<"publishFirst", "publish-first", "bool", /*default=*/"false",
+           "Round carried states into shared memory while other contractions "
+           "of the chunk still run">,
     Option<"recompute", "recompute", "bool", /*default=*/"false",
            "Compute masks anew for each chunk, to save registers">,
   ];

@@ -33,6 +33,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir {
 namespace linattn {
@@ -90,6 +91,10 @@ public:
   }
   /// What is left of the entering state: [] or [D].
   Value buildTotalFactor(TileBuilder &t) const {
+    // An element of the factors that are needed anyhow.
+    if (decayClass->isUniform() && decayClass->variesInTime())
+      return t.getRow(t.exponential(buildPrefix(t)),
+                      t.getBuilder().getIndexAttr(chunk - 1));
     return t.exponential(buildTotal(t));
   }
 
@@ -146,10 +151,35 @@ public:
                  {chunk, channels});
   }
 
+  /// The log-decay from token j to token i as a difference of running sums,
+  /// [C, C], to base 2: the sums are scaled, not each difference. Decays below -128 count as -128, which is a reset all the same, so
+  /// that sums stay small: the error is at most C 128 2^-24 in the exponent.
+  Value buildCoarseSpan(TileBuilder &t) const {
+    Value floor = t.constantF32(-128.0f);
+    Value log2e = t.constantF32(llvm::numbers::log2ef);
+    Value clamped = t.map(
+        "c->c", decay, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+          // A select, so that NaN survives.
+          Value isBelow = arith::CmpFOp::create(
+              b, loc, arith::CmpFPredicate::OLT, args[0], floor);
+          Value bounded =
+              arith::SelectOp::create(b, loc, isBelow, floor, args[0]);
+          return arith::MulFOp::create(b, loc, bounded, log2e);
+        });
+    Value sums = decayClass->buildPrefix(t.getBuilder(), t.getLoc(), clamped,
+                                         valid, chunk);
+    return t.map("i,j->ij", {sums, sums},
+                 [](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                   return arith::SubFOp::create(b, loc, args[0], args[1]);
+                 });
+  }
+
   /// Uniform decays: D, [C, C], zero where the mask is.
-  Value buildMask(TileBuilder &t) const {
-    Value span =
-        decayClass->buildSpan(t.getBuilder(), t.getLoc(), decay, valid, chunk);
+  Value buildMask(TileBuilder &t, bool coarse) const {
+    coarse &= decayClass->variesInTime();
+    Value span = coarse ? buildCoarseSpan(t)
+                        : decayClass->buildSpan(t.getBuilder(), t.getLoc(),
+                                                decay, valid, chunk);
     // The span goes from an earlier to a later token in both directions.
     bool forward = direction == Direction::Forward;
     return t.map(
@@ -166,6 +196,8 @@ public:
               b, loc,
               b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
           Value masked = arith::SelectOp::create(b, loc, reads, args[0], never);
+          if (coarse)
+            return math::Exp2Op::create(b, loc, masked);
           return math::ExpOp::create(b, loc, masked);
         });
   }
@@ -325,9 +357,10 @@ struct RowBlock {
 /// Decomposes one `linattn.intra`.
 class IntraDecomposition {
 public:
-  IntraDecomposition(TileBuilder &t, IntraOp op)
+  IntraDecomposition(TileBuilder &t, IntraOp op, bool coarse)
       : t(t), op(op), chunk(TileBuilder::getShape(op.getQuery())[0]),
-        forward(op.getDirection() == Direction::Forward), decays(t, op, chunk) {
+        forward(op.getDirection() == Direction::Forward), decays(t, op, chunk),
+        coarse(coarse && isHalf(op.getQuery()) && isHalf(op.getKey())) {
     int64_t rows = op.getSubChunk().value_or(chunk);
     for (int64_t row = 0; row < chunk; row += rows) {
       if (forward)
@@ -412,7 +445,7 @@ private:
   SmallVector<Value> maskWeights(ArrayRef<Value> weights) {
     SmallVector<Value> masks;
     decays.forEachUniform(
-        [&](const SideDecay &side) { masks.push_back(side.buildMask(t)); });
+        [&](const SideDecay &side) { masks.push_back(side.buildMask(t, coarse)); });
     float scale = getF32(op.getScale()) * getF32(op.getUpdateScale());
     Value scaleValue = scale == 1.0f ? Value() : t.constantF32(scale);
     Value zero = t.constantF32(0.0f);
@@ -524,20 +557,29 @@ private:
   int64_t chunk;
   bool forward;
   BlockDecays decays;
+  bool coarse;
+  static bool isHalf(Value tile) {
+    return getElementTypeOrSelf(tile).getIntOrFloatBitWidth() == 16;
+  }
+
   SmallVector<RowBlock> blocks;
 };
 
 struct DecomposeIntra : OpRewritePattern<IntraOp> {
-  using OpRewritePattern::OpRewritePattern;
+  DecomposeIntra(MLIRContext *context, bool coarse)
+      : OpRewritePattern(context), coarse(coarse) {}
 
   LogicalResult matchAndRewrite(IntraOp op,
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expects tensors");
     TileBuilder t(rewriter, op.getLoc());
-    rewriter.replaceOp(op, IntraDecomposition(t, op).build());
+    rewriter.replaceOp(op, IntraDecomposition(t, op, coarse).build());
     return success();
   }
+
+private:
+  bool coarse;
 };
 } // namespace
 
@@ -546,9 +588,9 @@ struct DecomposeIntra : OpRewritePattern<IntraOp> {
 //===----------------------------------------------------------------------===//
 
 void mlir::linattn::populateDecomposeBlocksPatterns(
-    RewritePatternSet &patterns) {
-  patterns.add<DecomposeInter, DecomposeBlockState, DecomposeIntra>(
-      patterns.getContext());
+    RewritePatternSet &patterns, bool coarseSpans) {
+  patterns.add<DecomposeInter, DecomposeBlockState>(patterns.getContext());
+  patterns.add<DecomposeIntra>(patterns.getContext(), coarseSpans);
 }
 
 namespace {
@@ -558,7 +600,7 @@ struct DecomposeBlocks
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populateDecomposeBlocksPatterns(patterns);
+    populateDecomposeBlocksPatterns(patterns, coarseSpans);
     // The greedy driver would fold and hoist besides; this pass only rewrites.
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }

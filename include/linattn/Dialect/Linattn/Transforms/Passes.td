@@ -113,6 +113,12 @@ def LinattnDecomposeBlocks : Pass<"linattn-decompose-blocks"> {
     if a run-time guard finds every exponent of the chunk small enough, and
     running products over the tokens of the chunk otherwise.
   }];
+  let options = [
+    Option<"coarseSpans", "coarse-spans", "bool", /*default=*/"false",
+           "Where queries and keys have 16 bits, take the decay between two "
+           "tokens as a difference of running sums; exact enough for them, and "
+           "less work than a sum per pair">,
+  ];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::scf::SCFDialect",

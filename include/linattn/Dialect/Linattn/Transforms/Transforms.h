@@ -46,7 +46,8 @@ void populateToBlocksPatterns(RewritePatternSet &patterns,
                               bool clampOffsets = false);
 
 /// Adds the patterns of `linattn-decompose-blocks`.
-void populateDecomposeBlocksPatterns(RewritePatternSet &patterns);
+void populateDecomposeBlocksPatterns(RewritePatternSet &patterns,
+                                     bool coarseSpans = false);
 
 } // namespace linattn
 } // namespace mlir

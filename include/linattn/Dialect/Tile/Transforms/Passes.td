@@ -125,6 +125,45 @@ def TileVerify : Pass<"tile-verify"> {
   ];
 }
 
+def TileSplitMaps : Pass<"tile-split-maps"> {
+  let summary = "Compute before a wait what does not need its result";
+  let description = [{
+    A factor in a `tile.map` that takes long (exponentials, elements of vectors)
+    and does not depend on the inputs becomes a map of its own, in front of the
+    wait for an input, so that it is computed while the contraction runs.
+
+    Before:
+
+    ```mlir
+    %s = tile.wait %a : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    %p = tile.map %s : (!tile.accumulator<64, 64, f32>) -> !tile.operand<64, 64, bf16> {
+    ^bb0(%x: f32, %i: i32, %j: i32):
+      ...
+      %w = math.exp2 %e : f32
+      %y = arith.mulf %x, %w : f32
+      tile.yield %y : f32
+    }
+    ```
+
+    After:
+
+    ```mlir
+    %f = tile.map : () -> !tile.accumulator<64, 64, f32> {
+    ^bb0(%i: i32, %j: i32):
+      ...
+      %w = math.exp2 %e : f32
+      tile.yield %w : f32
+    }
+    %s = tile.wait %a : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    %p = tile.map %s, %f : (!tile.accumulator<64, 64, f32>, !tile.accumulator<64, 64, f32>) -> !tile.operand<64, 64, bf16> {
+    ^bb0(%x: f32, %w: f32, %i: i32, %j: i32):
+      %y = arith.mulf %x, %w : f32
+      tile.yield %y : f32
+    }
+    ```
+  }];
+}
+
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
   let summary = "Lower tile programs to the NVVM dialect";
   let description = [{
