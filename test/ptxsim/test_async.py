@@ -261,6 +261,24 @@ def test_bulk_copies(seed):
     fails("proxy", mutate(BULK, "\tfence.proxy.async;\n", ""), [source, target], smem=2056)
 
 
+@pytest.mark.parametrize("fenced", [(0, 1), (0,), (1,)], ids=str)
+def test_fences_of_diverged_lanes(fenced):
+    """Each lane orders its own writes; what one part of a warp does not fence stays unordered."""
+    fence = "\tfence.proxy.async;\n"
+    write = "\tst.shared.b32 [%r4], %r5;\n"
+    halves = [write + (fence if half in fenced else "") for half in range(2)]
+    diverged = (
+        "\tsetp.lt.u32 %p2, %r0, 16;\n\t@%p2 bra $low;\n" + halves[0] + "\tbra.uni $met;\n$low:\n" + halves[1] + "$met:\n"
+    )
+    text = mutate(BULK, write + fence, diverged)
+    source, target = np.arange(300, dtype=np.uint32), np.zeros(256, np.uint32)
+    if len(fenced) < 2:
+        fails("proxy", text, [source, target], smem=2056)
+        return
+    for seed in range(3):
+        launch(text, [source, target], smem=2056, seed=seed)
+
+
 def test_test_wait_with_a_state():
     body = POINTERS + """
 	setp.ne.u32 %p1, %r0, 0;

@@ -71,7 +71,7 @@ class Warp:
         self.known[cta.agents.nobody] = self.proxied[cta.agents.nobody] = -1
         self.known[cta.agents.barrier_words] = self.proxied[cta.agents.barrier_words] = -1
         self.known[number] = 1
-        self.wrote = 0  # lanes that wrote shared memory since the warp last met
+        self.wrote = 0  # lanes that wrote shared memory since the warp last met or they fenced
         self.locked = {}  # register -> (line, definedness, role), owned by a wgmma
         self.epoch = 1  # of the wgmma.fence
         self.instruction = 0  # index of the current one
@@ -178,6 +178,8 @@ class Warp:
         self.proxied[:2 * n] = self.known[:2 * n]
         if self.wrote & ~mask:
             self.proxied[self.id] = own  # lanes that did not fence have written
+        self.wrote &= ~mask
+        self.release()  # what is written from now on is not fenced
         self.fence_mbarriers()
 
     def fence_mbarriers(self):
