@@ -248,6 +248,12 @@ void KernelBody::findVectors() {
 // Contractions
 //===----------------------------------------------------------------------===//
 
+bool OutputStore::isCopied() const {
+  auto type = cast<RankedTensorType>(access.tensor.getType());
+  return type.getElementTypeBitWidth() == 16 && access.dims.size() == 2 &&
+         access.dims[1] + 1 == type.getRank();
+}
+
 bool KernelBody::isZero(Value value) {
   if (auto fill = value.getDefiningOp<linalg::FillOp>())
     return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
@@ -297,10 +303,16 @@ LogicalResult KernelBody::findLoop() {
     auto type = dyn_cast<RankedTensorType>(arg.getType());
     if (type && isFilled(loop, arg))
       continue;
+    if (type ? type.getRank() == 0 && type.getElementType().isF32()
+             : arg.getType().isIntOrIndexOrFloat()) {
+      scalars.push_back(arg);
+      continue;
+    }
     if (!type || !type.hasStaticShape() || type.getRank() != 2 ||
         !type.getElementType().isF32())
-      return loop.emitOpError("expects carried values to be matrices of f32 "
-                              "and of static shape, but got ")
+      return loop.emitOpError(
+                 "expects carried values to be scalars, or matrices "
+                 "of f32 and of static shape, but got ")
              << arg.getType();
     states.push_back(arg);
   }
@@ -349,6 +361,17 @@ LogicalResult KernelBody::findStores() {
           return slice.getSource();
       return tile;
     };
+    // A transposed tile is stored the way it is computed.
+    auto addStore = [&](SmallVector<OutputStore> &stores, Operation *op,
+                        Value tile, Access access) {
+      tile = lookThroughSlice(tile);
+      while (Value transposed = getTransposed(tile)) {
+        tile = lookThroughSlice(transposed);
+        std::swap(access.dims[0], access.dims[1]);
+        std::swap(access.sizes[0], access.sizes[1]);
+      }
+      stores.push_back({op, tile, access});
+    };
     Access outer = getAccess(insert, kernel);
     auto result = dyn_cast<OpResult>(source);
     if (result && result.getOwner() == loop &&
@@ -357,21 +380,13 @@ LogicalResult KernelBody::findStores() {
           loop.getTiedLoopYieldedValue(loop.getTiedLoopRegionIterArg(result))
               ->get();
       while (auto inner = filled.getDefiningOp<tensor::InsertSliceOp>()) {
-        storesInLoop.push_back({inner, lookThroughSlice(inner.getSource()),
-                                getInserted(outer, inner)});
+        addStore(storesInLoop, inner, inner.getSource(),
+                 getInserted(outer, inner));
         filled = inner.getDest();
       }
       continue;
     }
-    // Elements are stored one by one, so those of a transposed tile are stored
-    // where they are computed.
-    Value tile = lookThroughSlice(source);
-    while (Value transposed = getTransposed(tile)) {
-      tile = lookThroughSlice(transposed);
-      std::swap(outer.dims[0], outer.dims[1]);
-      std::swap(outer.sizes[0], outer.sizes[1]);
-    }
-    storesAfterLoop.push_back({insert, tile, outer});
+    addStore(storesAfterLoop, insert, source, outer);
   }
   return success();
 }

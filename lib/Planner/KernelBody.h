@@ -78,6 +78,10 @@ struct OutputStore {
   Operation *op;
   Value tile;
   Access access;
+
+  /// Whether rows of the tile are rows of the tensor, of 16-bit elements: such
+  /// tiles are copied through shared memory, others element by element.
+  bool isCopied() const;
 };
 
 class KernelBody {
@@ -88,8 +92,8 @@ public:
   scf::ForallOp kernel;
   /// The loop over chunks.
   scf::ForOp loop;
-  /// The arguments of the loop that are tiles.
-  SmallVector<BlockArgument> states;
+  /// The arguments of the loop that are tiles, and those that are one element.
+  SmallVector<BlockArgument> states, scalars;
   /// In the order of the program, all in the loop.
   SmallVector<Contraction> contractions;
   /// Tiles of 16-bit elements that the loop reads from tensors.

@@ -134,8 +134,7 @@ FailureOr<Value> KernelFrame::getElementNumber(OpBuilder &b, Location loc,
     Value wide = arith::ExtSIOp::create(b, loc, i64, offset);
     Value scaled =
         arith::MulIOp::create(b, loc, wide, argument.values[dim + 1]);
-    element =
-        element ? arith::AddIOp::create(b, loc, element, scaled) : scaled;
+    element = element ? arith::AddIOp::create(b, loc, element, scaled) : scaled;
   };
   for (auto [dim, terms] : llvm::enumerate(access.offsets)) {
     if (terms.empty())

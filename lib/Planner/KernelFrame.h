@@ -58,6 +58,7 @@ public:
 
   /// What `scalar` is from here on, for instance the number of the iteration.
   void bind(Value scalar, Value value) { bound[scalar] = value; }
+  Value getBound(Value scalar) const { return bound.lookup(scalar); }
 
   /// Whether the value of `scalar` does not change within a thread block.
   bool isInvariant(Value scalar);

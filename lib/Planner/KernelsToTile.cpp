@@ -24,6 +24,24 @@ namespace linattn {
 using namespace mlir;
 using namespace mlir::linattn;
 
+/// Gives every output a tensor of its own. Empty tensors of one size may be one
+/// value, though nothing says that they share memory.
+static LogicalResult separateOutputs(scf::ForallOp forall) {
+  llvm::DenseSet<Value> seen;
+  for (OpOperand &output : forall.getOutputsMutable()) {
+    if (seen.insert(output.get()).second)
+      continue;
+    auto empty = output.get().getDefiningOp<tensor::EmptyOp>();
+    if (!empty)
+      return forall.emitOpError("writes two results to one tensor; expects a "
+                                "tensor of its own for each, in a kernel for "
+                                "a GPU");
+    OpBuilder b(forall);
+    output.set(b.clone(*empty)->getResult(0));
+  }
+  return success();
+}
+
 /// The numbers of the iteration that a thread block runs, the last dimension
 /// fastest.
 static LogicalResult bindIterations(scf::ForallOp forall, KernelFrame &frame) {
@@ -72,6 +90,8 @@ struct LinattnKernelsToTile
 private:
   LogicalResult convert(scf::ForallOp forall, StringRef name,
                         SymbolTable &symbols, const AssertedSizes &asserted) {
+    if (failed(separateOutputs(forall)))
+      return failure();
     if (isElementKernel(forall))
       return build(forall, name, symbols, /*warpgroups=*/1,
                    [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b) {

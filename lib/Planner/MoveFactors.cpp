@@ -93,8 +93,7 @@ static std::optional<ScaledTile> getScaledTile(Value tile, unsigned dim,
     OpOperand *operand = map.getMatchingOpOperand(arg);
     AffineMap factorMap = map.getMatchingIndexingMap(operand);
     if (factorMap.getNumResults() > 1 ||
-        (factorMap.getNumResults() == 1 &&
-         factorMap.getDimPosition(0) != dim))
+        (factorMap.getNumResults() == 1 && factorMap.getDimPosition(0) != dim))
       return std::nullopt;
     result.factors.push_back(operand->get());
   }

@@ -144,7 +144,8 @@ FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
                   ? 1
                   : plan.groups);
   for (const OutputStore &store : body.storesInLoop)
-    fixed += getTileType(store.tile).getNumElements() * 2 * plan.outputSlots;
+    if (store.isCopied())
+      fixed += getTileType(store.tile).getNumElements() * 2 * plan.outputSlots;
   // Barriers. Tiles are multiples of what they are aligned to.
   fixed += 256;
   if (perStage > 0)

@@ -26,7 +26,8 @@ static void collectLeaves(Value tile, const KernelBody &body,
     return;
   auto result = dyn_cast<OpResult>(tile);
   if (body.isState(tile) || body.getContraction(tile) ||
-      body.loads.contains(tile) || (result && result.getOwner() == body.loop)) {
+      body.loads.contains(tile) ||
+      (result && result.getOwner() == body.loop && type.getRank() == 2)) {
     leaves.insert(tile);
     return;
   }
@@ -87,6 +88,8 @@ FailureOr<Value> TileExpression::read(const Access &access,
 FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
                                           bool isRoot) {
   Location loc = tile.getLoc();
+  if (Value carried = frame.getBound(tile))
+    return carried;
   auto it = leaves.find(tile);
   if (it != leaves.end()) {
     if (ArrayRef<Value>(it->second.indices) == indices)

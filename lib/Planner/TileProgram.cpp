@@ -29,6 +29,9 @@ TileProgram::TileProgram(const KernelBody &body, const Plan &plan,
     : body(body), plan(plan), frame(frame), kernel(kernel), asserted(asserted),
       loc(body.kernel->getLoc()), b(kernel.getContext()),
       order(getIssueOrder(body, plan)) {
+  for (const OutputStore &output : body.storesInLoop)
+    if (output.isCopied())
+      copied.push_back(&output);
   if (plan.early)
     for (const Contraction &contraction : body.contractions)
       if (needsLoadsOnly(body, contraction))
@@ -95,13 +98,13 @@ void TileProgram::allocate() {
       if (placement == Placement::Published)
         buffers[tile] = getElementType(body, contraction);
     }
-  for (const OutputStore &output : body.storesInLoop) {
-    auto [rows, columns] = getLocalShape(output.tile);
-    staging[output.tile] = tile::AllocOp::create(
+  for (const OutputStore *output : copied) {
+    auto [rows, columns] = getLocalShape(output->tile);
+    staging[output->tile] = tile::AllocOp::create(
         b, loc,
         tile::SharedType::get(
             context, plan.groups * plan.outputSlots, rows, columns,
-            getTileType(output.access.tensor).getElementType()),
+            getTileType(output->access.tensor).getElementType()),
         /*offset=*/nullptr);
   }
   for (Value vector : body.vectors)
@@ -111,7 +114,9 @@ void TileProgram::allocate() {
                                     getTileType(vector).getDimSize(0)),
         /*offset=*/nullptr);
   full = tile::BarrierInitOp::create(
-      b, loc, tile::BarrierType::get(context, plan.stages, body.vectors.empty() ? 1 : 2),
+      b, loc,
+      tile::BarrierType::get(context, plan.stages,
+                             body.vectors.empty() ? 1 : 2),
       /*offset=*/nullptr);
   empty = tile::BarrierInitOp::create(
       b, loc, tile::BarrierType::get(context, plan.stages, plan.groups * 4),
@@ -345,11 +350,14 @@ LogicalResult TileProgram::issueAll(Slot slot) {
 
 LogicalResult TileProgram::stageOutputs(Value turn,
                                         SmallVectorImpl<Value> &stages) {
-  for (const OutputStore &output : body.storesInLoop) {
+  for (const OutputStore &output : body.storesInLoop)
+    if (!output.isCopied() && failed(storeElements(output)))
+      return failure();
+  for (const OutputStore *output : copied) {
     Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
     Value index = arith::AddIOp::create(b, loc, first, group);
-    stages.push_back(getStage(b, loc, staging[output.tile], index));
-    if (failed(publish(output.tile, stages.back(), Leaves())))
+    stages.push_back(getStage(b, loc, staging[output->tile], index));
+    if (failed(publish(output->tile, stages.back(), Leaves())))
       return failure();
   }
   return success();
@@ -378,8 +386,7 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
   for (const Contraction *contraction : early)
     if (failed(getAccumulator(contraction->getResult())))
       return failure();
-  if (failed(issueAll(slot)) ||
-      failed(issueEarly(nextSlot, next, unfinished)))
+  if (failed(issueAll(slot)) || failed(issueEarly(nextSlot, next, unfinished)))
     return failure();
 
   // All is issued: what is left is to wait, and to write what others read.
@@ -414,6 +421,13 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
   SmallVector<Value> stages;
   if (failed(stageOutputs(turn, stages)))
     return failure();
+  scalars.clear();
+  for (BlockArgument scalar : body.scalars) {
+    FailureOr<Value> value = getCarried(body.getNext(scalar));
+    if (failed(value))
+      return failure();
+    scalars.push_back(*value);
+  }
   tile::BarrierArriveOp::create(b, loc, empty, slot.stage);
   if (!plan.publishFirst && failed(publishNext()))
     return failure();
@@ -423,13 +437,12 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
     tile::FenceOp::create(b, loc);
   // The buffers that the next iteration writes to have been read.
   if (!stages.empty())
-    tile::StoreWaitOp::create(b, loc,
-                              body.storesInLoop.size() * (plan.outputSlots - 2),
+    tile::StoreWaitOp::create(b, loc, copied.size() * (plan.outputSlots - 2),
                               /*reads_only=*/true);
   if (hasBuffers || !stages.empty())
     sync();
-  for (auto [output, stage] : llvm::zip_equal(body.storesInLoop, stages))
-    if (failed(store(output, stage)))
+  for (auto [output, stage] : llvm::zip_equal(copied, stages))
+    if (failed(store(*output, stage)))
       return failure();
   return success();
 }
@@ -465,12 +478,20 @@ LogicalResult TileProgram::emitConsumer() {
     sync();
   }
   frame.bind(loop.getInductionVar(), *lower);
-  if (!early.empty() &&
-      (failed(acquire(current)) ||
-       failed(issueEarly(current, *lower, unfinished))))
+  if (!early.empty() && (failed(acquire(current)) ||
+                         failed(issueEarly(current, *lower, unfinished))))
     return failure();
 
+  for (BlockArgument scalar : body.scalars) {
+    FailureOr<Value> value = getCarried(loop.getTiedLoopInit(scalar)->get());
+    if (failed(value))
+      return failure();
+    scalars.push_back(*value);
+  }
+
   SmallVector<Value> inits{zero, zero, zero};
+  llvm::append_range(inits, scalars);
+  size_t firstState = inits.size();
   llvm::append_range(inits, states);
   llvm::append_range(inits, unfinished);
   auto chunks = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
@@ -482,10 +503,13 @@ LogicalResult TileProgram::emitConsumer() {
     frame.bind(loop.getInductionVar(), chunks.getInductionVar());
     pending.clear();
     accumulators.clear();
-    for (auto [state, value] : llvm::zip(body.states, args.drop_front(3)))
+    for (auto [state, value] :
+         llvm::zip(body.states, args.drop_front(firstState)))
       accumulators[state] = value;
+    for (auto [scalar, value] : llvm::zip(body.scalars, args.drop_front(3)))
+      frame.bind(scalar, value);
     for (auto [contraction, value] :
-         llvm::zip(early, args.drop_front(3 + states.size())))
+         llvm::zip(early, args.drop_front(firstState + states.size())))
       pending[contraction->getResult()] = value;
     Value next = arith::AddIOp::create(b, loc, chunks.getInductionVar(), *step);
     if (failed(emitIteration(slot, next, args[2], states, unfinished)))
@@ -495,6 +519,7 @@ LogicalResult TileProgram::emitConsumer() {
     if (plan.outputSlots > 1)
       turn = arith::XOrIOp::create(b, loc, turn, constant(1));
     SmallVector<Value> yielded{nextSlot.stage, nextSlot.phase, turn};
+    llvm::append_range(yielded, scalars);
     llvm::append_range(yielded, states);
     llvm::append_range(yielded, unfinished);
     scf::YieldOp::create(b, loc, yielded);
@@ -503,7 +528,7 @@ LogicalResult TileProgram::emitConsumer() {
   ValueRange results = chunks.getResults();
   pending.clear();
   accumulators.clear();
-  for (Value value : results.drop_front(3 + states.size())) {
+  for (Value value : results.drop_front(firstState + states.size())) {
     auto type = cast<tile::PendingType>(value.getType());
     tile::WaitOp::create(b, loc,
                          TypeRange{tile::AccumulatorType::get(
@@ -512,11 +537,13 @@ LogicalResult TileProgram::emitConsumer() {
                          ValueRange{value});
   }
   for (auto [index, state] : llvm::enumerate(body.states))
-    accumulators[loop.getTiedLoopResult(state)] = results[3 + index];
+    accumulators[loop.getTiedLoopResult(state)] = results[firstState + index];
+  for (auto [scalar, value] : llvm::zip(body.scalars, results.drop_front(3)))
+    frame.bind(loop.getTiedLoopResult(scalar), value);
   for (const OutputStore &output : body.storesAfterLoop)
     if (failed(storeElements(output)))
       return failure();
-  if (!body.storesInLoop.empty())
+  if (!copied.empty())
     tile::StoreWaitOp::create(b, loc, 0, /*reads_only=*/false);
   tile::EndRoleOp::create(b, loc);
   return success();

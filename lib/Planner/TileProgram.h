@@ -72,6 +72,8 @@ private:
                            SmallVectorImpl<Value> &unfinished);
   /// Rounds outputs into buffers of their own.
   LogicalResult stageOutputs(Value turn, SmallVectorImpl<Value> &stages);
+  /// What a carried element is computed from.
+  FailureOr<Value> getCarried(Value scalar);
   /// Computes the left operands that need nothing but loaded tiles.
   LogicalResult prepareOperands(Slot slot);
   LogicalResult issue(const Contraction &contraction, Slot slot,
@@ -90,6 +92,8 @@ private:
   LogicalResult publishStates(ArrayRef<Value> states);
   LogicalResult store(const OutputStore &output, Value buffer);
   LogicalResult storeElements(const OutputStore &output);
+  /// Stores an element for which there is one thread.
+  LogicalResult storeElement(const OutputStore &output);
   void sync();
 
   bool isClipped(const Access &access, unsigned dim,
@@ -113,6 +117,10 @@ private:
   llvm::MapVector<Value, Type> buffers;
   Value full, empty, group, groupColumn, syncId;
   Slot current;
+  /// The outputs of the loop that are copied.
+  SmallVector<const OutputStore *> copied;
+  /// The carried elements of the next iteration.
+  SmallVector<Value> scalars;
   SmallVector<unsigned> order;
   SmallVector<const Contraction *> early;
   /// Of the current iteration: unfinished and finished contractions, and other

@@ -134,6 +134,15 @@ FailureOr<Value> TileProgram::getInitial(BlockArgument state) {
       b.getF32FloatAttr(0)));
 }
 
+FailureOr<Value> TileProgram::getCarried(Value scalar) {
+  if (!isa<RankedTensorType>(scalar.getType()))
+    return frame.getScalar(b, scalar);
+  TileExpression expression(frame, b, b);
+  for (Value vector : body.vectors)
+    expression.addVector(vector, getSharedVector(vector, current));
+  return expression.getElement(scalar, {});
+}
+
 LogicalResult TileProgram::publish(Value tile, Value buffer,
                                    const Leaves &leaves) {
   FailureOr<Value> value = failure();
@@ -198,12 +207,10 @@ LogicalResult TileProgram::prepareOperands(Slot slot) {
     const Contraction &contraction = body.contractions[index];
     if (getPlacement(body, contraction, /*isLhs=*/true) !=
             Placement::Registers ||
-        !llvm::all_of(getLeaves(contraction.lhs, body), [&](Value leaf) {
-          return body.loads.contains(leaf);
-        }))
+        !llvm::all_of(getLeaves(contraction.lhs, body),
+                      [&](Value leaf) { return body.loads.contains(leaf); }))
       continue;
-    FailureOr<Value> operand =
-        getOperand(contraction, /*isLhs=*/true, slot);
+    FailureOr<Value> operand = getOperand(contraction, /*isLhs=*/true, slot);
     if (failed(operand))
       return failure();
     operands[contraction.getResult()] = *operand;
@@ -269,9 +276,48 @@ LogicalResult TileProgram::store(const OutputStore &output, Value buffer) {
   return success();
 }
 
+LogicalResult TileProgram::storeElement(const OutputStore &output) {
+  FailureOr<Value> element = getCarried(output.tile);
+  if (failed(element))
+    return failure();
+  // One place of a tile, as each has one thread.
+  Value tile = tile::ConstantOp::create(
+      b, loc,
+      tile::AccumulatorType::get(b.getContext(), tile::kInstructionRows,
+                                 tile::kPanelColumns, b.getF32Type()),
+      b.getF32FloatAttr(0));
+  auto mapOp = tile::MapOp::create(b, loc, TypeRange{}, ValueRange{tile},
+                                   plan.recompute);
+  OpBuilder inner(b.getContext());
+  Type i32 = b.getI32Type();
+  Block *block = inner.createBlock(&mapOp.getBody(), {},
+                                   {b.getF32Type(), i32, i32}, {loc, loc, loc});
+  Value place = arith::OrIOp::create(inner, loc, block->getArgument(1),
+                                     block->getArgument(2));
+  place = arith::OrIOp::create(inner, loc, place, group);
+  Value isFirst =
+      arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::eq, place,
+                            arith::ConstantIntOp::create(inner, loc, 0, 32));
+  auto ifOp = scf::IfOp::create(inner, loc, isFirst, /*withElseRegion=*/false);
+  tile::YieldOp::create(inner, loc, Value());
+  inner.setInsertionPointToStart(ifOp.thenBlock());
+  FailureOr<Value> address =
+      frame.getAddress(inner, loc, output.access, {}, /*isOutput=*/true);
+  if (failed(address))
+    return failure();
+  Value value = *element;
+  Type elementType = getTileType(output.access.tensor).getElementType();
+  if (elementType != value.getType())
+    value = arith::TruncFOp::create(inner, loc, elementType, value);
+  LLVM::StoreOp::create(inner, loc, value, *address);
+  return success();
+}
+
 LogicalResult TileProgram::storeElements(const OutputStore &output) {
   const Access &access = output.access;
   RankedTensorType type = getTileType(output.tile);
+  if (type.getRank() == 0)
+    return storeElement(output);
   if (type.getRank() != 2)
     return output.op->emitOpError("expects a matrix, in a kernel for a GPU, "
                                   "but got ")

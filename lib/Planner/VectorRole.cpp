@@ -45,8 +45,7 @@ FailureOr<Value> TileProgram::loadVector(Value vector, Value exists) {
     padding = Value(arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)));
   if (failed(padding))
     return failure();
-  Value count =
-      arith::SelectOp::create(b, loc, exists, *valid, constant(0));
+  Value count = arith::SelectOp::create(b, loc, exists, *valid, constant(0));
   auto type = tile::WarpVectorType::get(b.getContext(),
                                         getTileType(vector).getDimSize(0));
   return Value(tile::VectorLoadOp::create(
@@ -100,9 +99,9 @@ FailureOr<Value> TileProgram::getVector(Value vector,
 
 LogicalResult TileProgram::emitVectorRole() {
   // Beside the warp that loads tiles.
-  auto role = tile::RoleOp::create(b, loc, "vectors", /*of_warps=*/true,
-                                   plan.groups * 4 + 1, 1,
-                                   plan.producerRegisters);
+  auto role =
+      tile::RoleOp::create(b, loc, "vectors", /*of_warps=*/true,
+                           plan.groups * 4 + 1, 1, plan.producerRegisters);
   OpBuilder::InsertionGuard guard(b);
   b.createBlock(&role.getBody(), {}, b.getI32Type(), loc);
   // Loads take longer than the rest, so those of the next chunk are issued
@@ -136,8 +135,8 @@ LogicalResult TileProgram::emitVectorRole() {
   tile::EndRoleOp::create(b, loc);
   b.setInsertionPointToStart(chunks.getBody());
   Slot slot{chunks.getRegionIterArg(0), chunks.getRegionIterArg(1)};
-  Value following = arith::AddIOp::create(b, loc, chunks.getInductionVar(),
-                                          range->step);
+  Value following =
+      arith::AddIOp::create(b, loc, chunks.getInductionVar(), range->step);
   if (failed(loadAll(following, loaded)))
     return failure();
   frame.bind(loop.getInductionVar(), chunks.getInductionVar());

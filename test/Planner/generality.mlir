@@ -308,10 +308,10 @@ func.func @f32_output(%q: tensor<?x?x64xbf16>, %k: tensor<?x?x64xbf16>, %v: tens
 // One buffer for the state, whichever way it is read.
 // CHECK:         tile.role "compute"
 // CHECK:           %[[STATE:.*]] = tile.stage
-// CHECK:           tile.store_shared %{.*} to %[[STATE]]
+// CHECK:           tile.store_shared %{{.*}} to %[[STATE]]
 // CHECK:           scf.for
-// CHECK-DAG:         tile.contract %{.*}, %[[STATE]] :
-// CHECK-DAG:         tile.contract %{.*}, %[[STATE]] transposed
+// CHECK-DAG:         tile.contract %{{.*}}, %[[STATE]] :
+// CHECK-DAG:         tile.contract %{{.*}}, %[[STATE]] transposed
 // CHECK:             scf.yield
 func.func @shared_state(%q: tensor<?x?x64xbf16>, %k: tensor<?x?x64xbf16>, %v: tensor<?x?x64xbf16>, %do: tensor<?x?x64xbf16>) -> (tensor<?x?x64xbf16>, tensor<?x?x64xbf16>) {
   %c0 = arith.constant 0 : index

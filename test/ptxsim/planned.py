@@ -122,7 +122,7 @@ class Function:
             )
             assert parts, self.ops[name]
             kernel, blocks, ins, outs = parts.groups()
-            outs = [get(v) for v in split_types(outs or "")]
+            outs = [self.destination(values, v) for v in split_types(outs or "")]
             operands = [get(v) for v in split_types(ins or "")] + outs
             for position, tensor in enumerate(outs):
                 values[f"{name}#{position}"] = tensor
@@ -138,6 +138,12 @@ class Function:
             if isinstance(tensor, Tensor):
                 tensor.check_surroundings()
         return [get(v) for v in self.returned]
+
+    def destination(self, values, name):
+        """What a launch writes to: empty tensors of one size may be one value."""
+        if name not in values and self.ops[name].startswith("tensor.empty"):
+            values = dict(values)
+        return self.evaluate(values, name)
 
     def parameters(self, kernel, operands):
         """The operands as the kernel takes them."""
