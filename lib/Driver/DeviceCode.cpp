@@ -87,8 +87,6 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
     normalForm.headAlign = kTileSize;
     normalForm.coarseSpans = true;
     normalForm.recurrence = options.recurrence;
-    // Only the device can read them.
-    normalForm.clampOffsets = true;
     buildNormalFormPipeline(pm, normalForm);
     buildNormalFormToTilePipeline(pm, *plan);
     tile::TileAllocateSharedOptions shared;

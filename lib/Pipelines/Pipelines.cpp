@@ -46,9 +46,7 @@ void mlir::linattn::buildBlocksPipeline(
   LinattnToRecurrenceOptions recurrence;
   recurrence.stepsOnly = !options.recurrence;
   pm.addNestedPass<func::FuncOp>(createLinattnToRecurrence(recurrence));
-  LinattnToBlocksOptions blocks;
-  blocks.clampOffsets = options.clampOffsets;
-  pm.addNestedPass<func::FuncOp>(createLinattnToBlocks(blocks));
+  pm.addNestedPass<func::FuncOp>(createLinattnToBlocks());
 }
 
 void mlir::linattn::buildNormalFormPipeline(

@@ -63,6 +63,7 @@ INTEGER = {
     "neg.s32 {d}, {a};": lambda a, b, c: 0 - a,
     "abs.s32 {d}, {a};": lambda a, b, c: np.abs(s32(a)),
     "min.s32 {d}, {a}, {b};": lambda a, b, c: np.minimum(s32(a), s32(b)),
+    "min.relu.s32 {d}, {a}, {b};": lambda a, b, c: np.maximum(np.minimum(s32(a), s32(b)), 0),
     "max.u32 {d}, {a}, {b};": lambda a, b, c: np.maximum(a, b),
     "shl.b32 {d}, {a}, {b};": lambda a, b, c: shift_left(a, b),
     "shr.u32 {d}, {a}, {b};": lambda a, b, c: shift_right(a, b),

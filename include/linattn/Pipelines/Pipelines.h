@@ -43,11 +43,6 @@ struct NormalFormPipelineOptions
       llvm::cl::desc("Lower every op to the loop over tokens that defines it, "
                      "not to chunks"),
       llvm::cl::init(false)};
-  PassOptions::Option<bool> clampOffsets{
-      *this, "clamp-offsets",
-      llvm::cl::desc("Clamp the offsets of sequences to the tokens, and do not "
-                     "check them"),
-      llvm::cl::init(false)};
   PassOptions::Option<bool> cInterface{
       *this, "c-interface",
       llvm::cl::desc("Prepare public functions for the C ABI: outline the "

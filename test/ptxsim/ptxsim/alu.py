@@ -193,6 +193,9 @@ def decode_binary(dec, ins):
             function = FLOAT_BINARY[name]
         else:
             base = {"div": _divide, "rem": _remainder, "min": np.minimum, "max": np.maximum}[name]
+            if "relu" in parts:
+                bounded = base
+                base = lambda a, b: np.maximum(bounded(a, b), a.dtype.type(0))
             function = _signed(base, width) if signed else base
     elif type_name in ("u16x2", "s16x2"):
         kind = np.uint16 if type_name[0] == "u" else np.int16

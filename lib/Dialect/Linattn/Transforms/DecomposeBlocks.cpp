@@ -152,20 +152,22 @@ public:
   }
 
   /// The log-decay from token j to token i as a difference of running sums,
-  /// [C, C], to base 2: the sums are scaled, not each difference. Decays below -128 count as -128, which is a reset all the same, so
-  /// that sums stay small: the error is at most C 128 2^-24 in the exponent.
+  /// [C, C], to base 2: the sums are scaled, not each difference. Decays below
+  /// -128 count as -128, which is a reset all the same, so that sums stay
+  /// small: the error is at most C 128 2^-24 in the exponent.
   Value buildCoarseSpan(TileBuilder &t) const {
     Value floor = t.constantF32(-128.0f);
     Value log2e = t.constantF32(llvm::numbers::log2ef);
-    Value clamped = t.map(
-        "c->c", decay, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-          // A select, so that NaN survives.
-          Value isBelow = arith::CmpFOp::create(
-              b, loc, arith::CmpFPredicate::OLT, args[0], floor);
-          Value bounded =
-              arith::SelectOp::create(b, loc, isBelow, floor, args[0]);
-          return arith::MulFOp::create(b, loc, bounded, log2e);
-        });
+    Value clamped =
+        t.map("c->c", decay,
+              [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+                // A select, so that NaN survives.
+                Value isBelow = arith::CmpFOp::create(
+                    b, loc, arith::CmpFPredicate::OLT, args[0], floor);
+                Value bounded =
+                    arith::SelectOp::create(b, loc, isBelow, floor, args[0]);
+                return arith::MulFOp::create(b, loc, bounded, log2e);
+              });
     Value sums = decayClass->buildPrefix(t.getBuilder(), t.getLoc(), clamped,
                                          valid, chunk);
     return t.map("i,j->ij", {sums, sums},
@@ -444,8 +446,9 @@ private:
   /// Applies the causal mask, uniform decays and scales.
   SmallVector<Value> maskWeights(ArrayRef<Value> weights) {
     SmallVector<Value> masks;
-    decays.forEachUniform(
-        [&](const SideDecay &side) { masks.push_back(side.buildMask(t, coarse)); });
+    decays.forEachUniform([&](const SideDecay &side) {
+      masks.push_back(side.buildMask(t, coarse));
+    });
     float scale = getF32(op.getScale()) * getF32(op.getUpdateScale());
     Value scaleValue = scale == 1.0f ? Value() : t.constantF32(scale);
     Value zero = t.constantF32(0.0f);
@@ -587,8 +590,8 @@ private:
 // Pass
 //===----------------------------------------------------------------------===//
 
-void mlir::linattn::populateDecomposeBlocksPatterns(
-    RewritePatternSet &patterns, bool coarseSpans) {
+void mlir::linattn::populateDecomposeBlocksPatterns(RewritePatternSet &patterns,
+                                                    bool coarseSpans) {
   patterns.add<DecomposeInter, DecomposeBlockState>(patterns.getContext());
   patterns.add<DecomposeIntra>(patterns.getContext(), coarseSpans);
 }

@@ -122,13 +122,12 @@ Value HeadSlicer::getOutput(unsigned index) {
 
 void HeadSlicer::buildHeadLoop(
     RewriterBase &rewriter, DimRoleOpInterface op,
-    llvm::function_ref<SmallVector<Value>(HeadSlicer &)> body,
-    bool clampOffsets) {
+    llvm::function_ref<SmallVector<Value>(HeadSlicer &)> body) {
   Location loc = op.getLoc();
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   auto dps = cast<DestinationStyleOpInterface>(op.getOperation());
-  buildRuntimeChecks(rewriter, op, /*ofData=*/!clampOffsets);
+  buildRuntimeChecks(rewriter, op);
 
   HeadSlicer slicer(rewriter, loc, op);
   OpOperand *offsetsOperand = findDim(op, DimRole::Boundary).first;
@@ -168,17 +167,6 @@ void HeadSlicer::buildHeadLoop(
                                         boundary);
     };
     Value first = load(slicer.sequence), end = load(next);
-    if (clampOffsets) {
-      Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
-      Value tokens = getValueOrCreateConstantIndexOp(
-          rewriter, loc, getDimSize(rewriter, op, DimRole::Token));
-      auto clamp = [&](Value value, Value least) -> Value {
-        Value atLeast = arith::MaxSIOp::create(rewriter, loc, value, least);
-        return arith::MinSIOp::create(rewriter, loc, atLeast, tokens);
-      };
-      first = clamp(first, zero);
-      end = clamp(end, first);
-    }
     slicer.start = first;
     slicer.length =
         arith::SubIOp::create(rewriter, loc, end, first).getResult();

@@ -24,13 +24,10 @@ class HeadSlicer {
 public:
   /// Builds the `scf.forall` in front of `op` and runs `body` inside it.
   /// `body` returns, for every output of the op, the final contents of the
-  /// slice that `getOutput` gave, in the layout of the op. Replaces `op`. With
-  /// `clampOffsets`, sequences end where the tokens end, whatever `offsets`
-  /// holds; otherwise this is checked in front of the loop.
+  /// slice that `getOutput` gave, in the layout of the op. Replaces `op`.
   static void
   buildHeadLoop(RewriterBase &rewriter, DimRoleOpInterface op,
-                llvm::function_ref<SmallVector<Value>(HeadSlicer &)> body,
-                bool clampOffsets = false);
+                llvm::function_ref<SmallVector<Value>(HeadSlicer &)> body);
 
   /// Tokens of this sequence (index).
   OpFoldResult getLength() const { return length; }

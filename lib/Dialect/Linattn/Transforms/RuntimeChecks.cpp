@@ -24,8 +24,8 @@ namespace {
 /// The checks of one op.
 class CheckBuilder {
 public:
-  CheckBuilder(OpBuilder &b, DimRoleOpInterface op, bool ofData)
-      : b(b), loc(op.getLoc()), op(op), ofData(ofData) {
+  CheckBuilder(OpBuilder &b, DimRoleOpInterface op)
+      : b(b), loc(op.getLoc()), op(op) {
     bool isPacked = false;
     for (OpOperand &operand : op->getOpOperands())
       if (isa<RankedTensorType>(operand.get().getType()))
@@ -153,9 +153,6 @@ private:
               "`offsets` to have one boundary more than there are sequences");
     }
 
-    if (!ofData)
-      return;
-
     Value offsets = dims[DimRole::Boundary].front().operand->get();
     auto load = [&](OpBuilder &b, Value position) -> Value {
       return tensor::ExtractOp::create(b, loc, offsets, position);
@@ -187,14 +184,12 @@ private:
   OpBuilder &b;
   Location loc;
   DimRoleOpInterface op;
-  bool ofData;
   llvm::MapVector<DimRole, SmallVector<Use>> dims;
 };
 } // namespace
 
-void mlir::linattn::buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op,
-                                       bool ofData) {
-  CheckBuilder(b, op, ofData).build();
+void mlir::linattn::buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op) {
+  CheckBuilder(b, op).build();
 }
 
 void mlir::linattn::buildRuntimeChecks(OpBuilder &b, linalg::LinalgOp op) {

@@ -200,8 +200,7 @@ static LogicalResult checkBlockable(OpTy op, PatternRewriter &rewriter) {
 }
 
 struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
-  AttentionToBlocks(MLIRContext *context, bool clampOffsets)
-      : OpRewritePattern(context), clampOffsets(clampOffsets) {}
+  using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
@@ -262,18 +261,14 @@ struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
         outputs.push_back(loop.storeState(results[0], slicer.getOutput(1)));
       return outputs;
     };
-    HeadSlicer::buildHeadLoop(rewriter,
-                              cast<DimRoleOpInterface>(op.getOperation()),
-                              buildBody, clampOffsets);
+    HeadSlicer::buildHeadLoop(
+        rewriter, cast<DimRoleOpInterface>(op.getOperation()), buildBody);
     return success();
   }
-
-  bool clampOffsets;
 };
 
 struct StateToBlocks : OpRewritePattern<StateOp> {
-  StateToBlocks(MLIRContext *context, bool clampOffsets)
-      : OpRewritePattern(context), clampOffsets(clampOffsets) {}
+  using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(StateOp op,
                                 PatternRewriter &rewriter) const override {
@@ -351,13 +346,10 @@ struct StateToBlocks : OpRewritePattern<StateOp> {
       }
       return outputs;
     };
-    HeadSlicer::buildHeadLoop(rewriter,
-                              cast<DimRoleOpInterface>(op.getOperation()),
-                              buildBody, clampOffsets);
+    HeadSlicer::buildHeadLoop(
+        rewriter, cast<DimRoleOpInterface>(op.getOperation()), buildBody);
     return success();
   }
-
-  bool clampOffsets;
 };
 
 struct ToBlocks : linattn::impl::LinattnToBlocksBase<ToBlocks> {
@@ -389,14 +381,12 @@ struct ToBlocks : linattn::impl::LinattnToBlocksBase<ToBlocks> {
       return signalPassFailure();
 
     RewritePatternSet patterns(&getContext());
-    populateToBlocksPatterns(patterns, clampOffsets);
+    populateToBlocksPatterns(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 } // namespace
 
-void mlir::linattn::populateToBlocksPatterns(RewritePatternSet &patterns,
-                                             bool clampOffsets) {
-  patterns.add<AttentionToBlocks, StateToBlocks>(patterns.getContext(),
-                                                 clampOffsets);
+void mlir::linattn::populateToBlocksPatterns(RewritePatternSet &patterns) {
+  patterns.add<AttentionToBlocks, StateToBlocks>(patterns.getContext());
 }

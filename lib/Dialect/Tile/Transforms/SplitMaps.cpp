@@ -140,9 +140,11 @@ private:
       auto [rows, columns] = map.getShape();
       auto type =
           AccumulatorType::get(b.getContext(), rows, columns, b.getF32Type());
-      auto early = MapOp::create(b, loc, type, ValueRange(), map.getRecompute());
+      auto early =
+          MapOp::create(b, loc, type, ValueRange(), map.getRecompute());
       Type i32 = b.getI32Type();
-      Block *block = b.createBlock(&early.getBody(), {}, {i32, i32}, {loc, loc});
+      Block *block =
+          b.createBlock(&early.getBody(), {}, {i32, i32}, {loc, loc});
       IRMapping mapping;
       mapping.map(ValueRange(body.getArguments().take_back(2)),
                   ValueRange(block->getArguments()));

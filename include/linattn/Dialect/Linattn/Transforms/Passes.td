@@ -71,30 +71,8 @@ def LinattnToBlocks : Pass<"linattn-to-blocks"> {
     `linattn.intra` on static tiles. The last chunk is not peeled: its tiles
     have a valid length, and the rows behind it are neutral. With offsets,
     chunks never straddle the boundary of a sequence, and a `cf.assert` checks
-    the offsets; with `clamp-offsets`, each sequence clamps its own to the tokens
-    instead, which takes no look at data in front of the loop. An op without a
-    schedule is an error.
-
-    Before, with offsets on a GPU:
-
-    ```mlir
-    %o = linattn.attention ins(%q, %k, %v : ...) offsets(%s : tensor<?xi64>) outs(...) ...
-    ```
-
-    After, with `clamp-offsets=true`:
-
-    ```mlir
-    scf.forall (%sequence, %head) in (%sequences, 4) ... {
-      %0 = tensor.extract %s[%sequence] : tensor<?xi64>
-      %1 = arith.index_cast %0 : i64 to index
-      %2 = arith.maxsi %1, %c0 : index
-      %begin = arith.minsi %2, %tokens : index
-    ```
+    the offsets. An op without a schedule is an error.
   }];
-  let options = [
-    Option<"clampOffsets", "clamp-offsets", "bool", /*default=*/"false",
-           "Clamp the offsets of sequences to the tokens, and do not check them">,
-  ];
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
     "mlir::cf::ControlFlowDialect", "mlir::linalg::LinalgDialect",

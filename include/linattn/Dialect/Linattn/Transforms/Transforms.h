@@ -27,9 +27,7 @@ class DimRoleOpInterface;
 /// `offsets`: they start at 0, do not decrease, and end at the number of
 /// tokens. The lowerings read out of bounds if one of them does not hold, so
 /// they build these checks.
-/// Without `ofData`, only those of sizes.
-void buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op,
-                        bool ofData = true);
+void buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op);
 
 /// The same for the dynamic sizes of a linalg op: what one loop runs over has
 /// one size in all operands.
@@ -41,9 +39,8 @@ void populateToRecurrencePatterns(RewritePatternSet &patterns,
                                   bool stepsOnly = false);
 
 /// Adds the patterns of `linattn-to-blocks`. They fail to match an op that has
-/// no schedule. With `clampOffsets`, offsets are not checked but clamped.
-void populateToBlocksPatterns(RewritePatternSet &patterns,
-                              bool clampOffsets = false);
+/// no schedule.
+void populateToBlocksPatterns(RewritePatternSet &patterns);
 
 /// Adds the patterns of `linattn-decompose-blocks`.
 void populateDecomposeBlocksPatterns(RewritePatternSet &patterns,
