@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelBody.h"
 #include "linattn/NormalForm/TileOps.h"
 #include "linattn/Planner/Passes.h"
 
@@ -56,12 +57,6 @@ static bool waitsForAnother(Operation *contraction) {
   return false;
 }
 
-static bool isZeroTile(Value tile) {
-  if (auto fill = tile.getDefiningOp<linalg::FillOp>())
-    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-  return matchPattern(tile, m_AnyZeroFloat());
-}
-
 namespace {
 struct ChainContraction : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -88,7 +83,7 @@ struct ChainContraction : OpRewritePattern<linalg::GenericOp> {
       if (!contraction || !isContraction(contraction) ||
           contraction->getBlock() != op->getBlock() ||
           !operand->get().hasOneUse() ||
-          !isZeroTile(contraction.getDpsInits()[0]) ||
+          !KernelBody::isZero(contraction.getDpsInits()[0]) ||
           operand->get().getType() != op->getResult(0).getType() ||
           op.getMatchingIndexingMap(operand) !=
               op.getMatchingIndexingMap(op.getDpsInitOperand(0)))

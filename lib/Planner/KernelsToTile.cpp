@@ -110,7 +110,6 @@ private:
       plan->stages = stages;
     plan->early = early && plan->stages > 1;
     plan->stateFirst = stateFirst;
-    plan->operandsFirst = operandsFirst;
     plan->publishFirst = publishFirst;
     plan->recompute = recompute;
     return build(

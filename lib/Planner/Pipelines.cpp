@@ -29,7 +29,6 @@ void linattn::buildNormalFormToTilePipeline(
   plan.stages = options.stages;
   plan.early = options.early;
   plan.stateFirst = options.stateFirst;
-  plan.operandsFirst = options.operandsFirst;
   plan.publishFirst = options.publishFirst;
   plan.recompute = options.recompute;
   pm.addPass(createLinattnKernelsToTile(plan));

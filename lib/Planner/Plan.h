@@ -17,7 +17,6 @@ namespace linattn {
 /// What a device has, as far as plans depend on it.
 struct DeviceLimits {
   int64_t sharedBytes = 232448;
-  int64_t registersPerBlock = 65536;
 };
 
 /// The decisions that turn a kernel into a tile program.
@@ -34,9 +33,6 @@ struct Plan {
   bool early = false;
   /// Whether a state is updated before the rest of the chunk.
   bool stateFirst = false;
-  /// Whether operands that are computed from loaded tiles are computed before
-  /// the first wait.
-  bool operandsFirst = false;
   /// Whether states are rounded into shared memory while other contractions of
   /// the chunk still run.
   bool publishFirst = false;

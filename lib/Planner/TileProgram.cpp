@@ -330,18 +330,10 @@ LogicalResult TileProgram::issueEarly(Slot slot, Value iteration,
 }
 
 LogicalResult TileProgram::issueAll(Slot slot) {
-  operands.clear();
-  bool prepared = !plan.operandsFirst;
   for (unsigned index : order) {
     const Contraction &contraction = body.contractions[index];
     if (llvm::is_contained(early, &contraction))
       continue;
-    bool waits =
-        getPlacement(body, contraction, true) == Placement::Registers ||
-        !contraction.startsFromZero();
-    if (waits && !prepared && failed(prepareOperands(slot)))
-      return failure();
-    prepared |= waits;
     if (failed(issue(contraction, slot, pending)))
       return failure();
   }

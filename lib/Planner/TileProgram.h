@@ -74,8 +74,6 @@ private:
   LogicalResult stageOutputs(Value turn, SmallVectorImpl<Value> &stages);
   /// What a carried element is computed from.
   FailureOr<Value> getCarried(Value scalar);
-  /// Computes the left operands that need nothing but loaded tiles.
-  LogicalResult prepareOperands(Slot slot);
   LogicalResult issue(const Contraction &contraction, Slot slot,
                       DenseMap<Value, Value> &results);
   FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
@@ -126,8 +124,6 @@ private:
   /// Of the current iteration: unfinished and finished contractions, and other
   /// tiles in registers.
   DenseMap<Value, Value> pending, accumulators;
-  /// Left operands that are computed already, by the result.
-  DenseMap<Value, Value> operands;
 };
 
 } // namespace linattn

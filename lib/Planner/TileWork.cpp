@@ -170,8 +170,6 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
                          : (contraction.transposeRhs ? 1 : 0);
   switch (getPlacement(body, contraction, isLhs)) {
   case Placement::Registers:
-    if (Value ready = operands.lookup(contraction.getResult()))
-      return ready;
     return map(tile, getElementType(body, contraction),
                contraction.transposeLhs, slot, Leaves());
   case Placement::Published:
@@ -200,22 +198,6 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
       tile::SharedType::get(b.getContext(), 1, type.getDimSize(0),
                             plan.splitWidth, type.getElementType()),
       shared, groupColumn));
-}
-
-LogicalResult TileProgram::prepareOperands(Slot slot) {
-  for (unsigned index : order) {
-    const Contraction &contraction = body.contractions[index];
-    if (getPlacement(body, contraction, /*isLhs=*/true) !=
-            Placement::Registers ||
-        !llvm::all_of(getLeaves(contraction.lhs, body),
-                      [&](Value leaf) { return body.loads.contains(leaf); }))
-      continue;
-    FailureOr<Value> operand = getOperand(contraction, /*isLhs=*/true, slot);
-    if (failed(operand))
-      return failure();
-    operands[contraction.getResult()] = *operand;
-  }
-  return success();
 }
 
 LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,

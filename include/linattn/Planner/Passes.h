@@ -43,11 +43,6 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       llvm::cl::desc("Issue the updates of carried states before other "
                      "contractions that wait"),
       llvm::cl::init(false)};
-  PassOptions::Option<bool> operandsFirst{
-      *this, "operands-first",
-      llvm::cl::desc("Compute operands from loaded tiles before the first "
-                     "wait"),
-      llvm::cl::init(false)};
   PassOptions::Option<bool> publishFirst{
       *this, "publish-first",
       llvm::cl::desc("Round carried states into shared memory while other "

@@ -167,8 +167,6 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     Option<"stateFirst", "state-first", "bool", /*default=*/"false",
            "Issue the updates of carried states before other contractions that "
            "wait">,
-    Option<"operandsFirst", "operands-first", "bool", /*default=*/"false",
-           "Compute operands from loaded tiles before the first wait">,
     Option<"publishFirst", "publish-first", "bool", /*default=*/"false",
            "Round carried states into shared memory while other contractions "
            "of the chunk still run">,

@@ -1,0 +1,36 @@
+// Every way to place a kernel gives a program that verifies, and does what its
+// name says.
+// DEFINE: %{form} = linattn-opt %s --linattn-to-normal-form-pipeline="chunk=64 sub-chunk=64 head-align=64"
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="stages=2" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=STAGES
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="early=true" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=EARLY
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="recompute=true" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=RECOMPUTE
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="state-first=true publish-first=true" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=FIRST
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="move-factors=false" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=LEFT
+
+// STAGES: tile.alloc {{.*}} : !tile.shared<2, 64, 128, bf16>
+
+// A contraction is in flight from one iteration to the next.
+// EARLY: scf.yield {{.*}} !tile.pending<64, 64, f32>
+
+// RECOMPUTE: tile.map {{.*}} recompute {
+
+// The state is updated before the queries' weights are waited for.
+// FIRST: tile.contract {{.*}} into !tile.accumulator<128, 64, f32>
+// FIRST: tile.contract {{.*}} into !tile.accumulator<64, 64, f32>
+
+// The keys are scaled in registers.
+// LEFT: tile.contract %{{.*}}, %{{.*}} transposed into %{{.*}} : !tile.operand<128, 64, bf16>
+func.func @f(%q: tensor<2x?x4x128xbf16>, %k: tensor<2x?x4x128xbf16>,
+             %v: tensor<2x?x4x128xbf16>, %g: tensor<4xf32>,
+             %o: tensor<2x?x4x128xbf16>) -> tensor<2x?x4x128xbf16> {
+  %r = linattn.attention
+      ins(%q, %k, %v : tensor<2x?x4x128xbf16>, tensor<2x?x4x128xbf16>, tensor<2x?x4x128xbf16>)
+      key_decay(%g : tensor<4xf32>)
+      outs(%o : tensor<2x?x4x128xbf16>) -> tensor<2x?x4x128xbf16>
+  return %r : tensor<2x?x4x128xbf16>
+}
