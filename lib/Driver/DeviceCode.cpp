@@ -79,6 +79,8 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
                             "but got '")
            << planOptions << "'";
   plan->sharedLimit = target.getChip().sharedBytes;
+  if (!plan->segments.getNumOccurrences())
+    plan->segments = 0;
   return runPipeline(module, [&](PassManager &pm) {
     NormalFormPipelineOptions normalForm;
     normalForm.chunk = options.chunk ? options.chunk : kTileSize;

@@ -43,9 +43,7 @@ static Access getWhole(Value tensor) {
   return access;
 }
 
-/// Whether the loop writes slices into `arg`: it is a part of an output then,
-/// and not a carried tile.
-static bool isFilled(scf::ForOp loop, BlockArgument arg) {
+bool linattn::isFilled(scf::ForOp loop, BlockArgument arg) {
   Value value = loop.getTiedLoopYieldedValue(arg)->get();
   if (value == arg)
     return false;
@@ -284,21 +282,28 @@ static FailureOr<Contraction> getMatrixProduct(linalg::LinalgOp op) {
 }
 
 LogicalResult KernelBody::findLoop() {
-  WalkResult walk = kernel.walk([&](scf::ForOp candidate) {
-    if (candidate->getParentOp() != kernel)
-      return WalkResult::advance();
-    if (loop) {
-      candidate.emitOpError("is a second loop of a kernel, expected one");
-      return WalkResult::interrupt();
-    }
+  for (auto candidate : kernel.getBody()->getOps<scf::ForOp>()) {
+    if (loop)
+      prologues.push_back(loop);
     loop = candidate;
-    return WalkResult::advance();
-  });
-  if (walk.wasInterrupted())
-    return failure();
+  }
   if (!loop)
     return kernel.emitOpError("expects a loop over chunks to be planned for a "
                               "GPU, but got none");
+  for (scf::ForOp prologue : prologues) {
+    auto isMatrix = [](Type type) {
+      auto tile = dyn_cast<RankedTensorType>(type);
+      return tile && tile.hasStaticShape() && tile.getRank() == 2 &&
+             tile.getElementType().isF32();
+    };
+    if (!llvm::all_of(prologue.getResultTypes(), isMatrix) ||
+        llvm::any_of(prologue.getOps<linalg::LinalgOp>(),
+                     [](linalg::LinalgOp op) { return !isMap(op); }))
+      return prologue.emitOpError(
+          "is not the last loop of its kernel; expects such a loop to carry "
+          "matrices of f32 only, and to compute them by maps, in a kernel for "
+          "a GPU");
+  }
   for (BlockArgument arg : loop.getRegionIterArgs()) {
     auto type = dyn_cast<RankedTensorType>(arg.getType());
     if (type && isFilled(loop, arg))
@@ -348,17 +353,50 @@ static Value getTransposed(Value tile) {
   return op.getInputs()[0];
 }
 
+/// Whether a kernel inserts what a loop has filled, or a part of it, where the
+/// loop has it from.
+static bool isInsertedInPlace(tensor::ParallelInsertSliceOp insert,
+                              const Access &filled,
+                              tensor::ExtractSliceOp part) {
+  SmallVector<OpFoldResult> shifts(filled.offsets.size());
+  if (part)
+    for (auto [dim, offset] : llvm::zip(filled.dims, part.getMixedOffsets()))
+      if (getConstantIntValue(offset) != 0)
+        shifts[dim] = offset;
+  for (auto [offset, terms, shift] :
+       llvm::zip(insert.getMixedOffsets(), filled.offsets, shifts)) {
+    SmallVector<OpFoldResult> expected(terms);
+    if (shift)
+      expected.push_back(shift);
+    if (expected.empty() ? getConstantIntValue(offset) == 0
+                         : expected.size() == 1 && offset == expected[0])
+      continue;
+    auto sum = dyn_cast<Value>(offset)
+                   ? cast<Value>(offset).getDefiningOp<arith::AddIOp>()
+                   : nullptr;
+    if (!sum || expected.size() != 2)
+      return false;
+    OpFoldResult lhs = sum.getLhs(), rhs = sum.getRhs();
+    if (!(lhs == expected[0] && rhs == expected[1]) &&
+        !(lhs == expected[1] && rhs == expected[0]))
+      return false;
+  }
+  return true;
+}
+
 LogicalResult KernelBody::findStores() {
   // What becomes of each output, from the end of the kernel backwards.
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
     auto insert = cast<tensor::ParallelInsertSliceOp>(op);
     Value source = insert.getSource();
     auto lookThroughSlice = [](Value tile) -> Value {
-      if (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>())
-        if (llvm::all_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
+      while (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>()) {
+        if (!llvm::all_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
               return getConstantIntValue(offset) == 0;
             }))
-          return slice.getSource();
+          break;
+        tile = slice.getSource();
+      }
       return tile;
     };
     // A transposed tile is stored the way it is computed.
@@ -372,20 +410,31 @@ LogicalResult KernelBody::findStores() {
       }
       stores.push_back({op, tile, access});
     };
-    Access outer = getAccess(insert, kernel);
-    auto result = dyn_cast<OpResult>(source);
-    if (result && result.getOwner() == loop &&
-        isFilled(loop, loop.getTiedLoopRegionIterArg(result))) {
-      Value filled =
-          loop.getTiedLoopYieldedValue(loop.getTiedLoopRegionIterArg(result))
-              ->get();
+    auto part = source.getDefiningOp<tensor::ExtractSliceOp>();
+    for (Value candidate : {source, part ? part.getSource() : source}) {
+      auto result = dyn_cast<OpResult>(candidate);
+      if (!result || result.getOwner() != loop ||
+          !isFilled(loop, loop.getTiedLoopRegionIterArg(result)))
+        continue;
+      BlockArgument arg = loop.getTiedLoopRegionIterArg(result);
+      std::optional<Access> outer = linattn::getAccess(arg, kernel);
+      if (!outer || !isInsertedInPlace(insert, *outer,
+                                       candidate == source ? nullptr : part))
+        return insert.emitOpError("expects the rows that a loop has filled, "
+                                  "where the loop has them from, in a kernel "
+                                  "for a GPU");
+      Value filled = loop.getTiedLoopYieldedValue(arg)->get();
       while (auto inner = filled.getDefiningOp<tensor::InsertSliceOp>()) {
         addStore(storesInLoop, inner, inner.getSource(),
-                 getInserted(outer, inner));
+                 getInserted(*outer, inner));
         filled = inner.getDest();
       }
-      continue;
+      source = nullptr;
+      break;
     }
+    if (!source)
+      continue;
+    Access outer = getAccess(insert, kernel);
     addStore(storesAfterLoop, insert, source, outer);
   }
   return success();
@@ -531,6 +580,19 @@ Value KernelBody::getNext(BlockArgument state) const {
 
 bool KernelBody::isState(Value value) const {
   return llvm::is_contained(states, value);
+}
+
+bool KernelBody::isCarried(Value value) const {
+  auto ofLoop = [&](Operation *op) {
+    return op == loop || llvm::is_contained(prologues, op);
+  };
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || type.getRank() != 2)
+    return false;
+  if (auto result = dyn_cast<OpResult>(value))
+    return ofLoop(result.getOwner());
+  return isState(value) || llvm::is_contained(
+      prologues, value.getParentBlock()->getParentOp());
 }
 
 FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {

@@ -43,6 +43,10 @@ struct Access {
   bool isPadded(unsigned dim, RankedTensorType tile) const;
 };
 
+/// Whether the loop writes slices into `arg`: it is a part of an output then,
+/// and not a carried tile.
+bool isFilled(scf::ForOp loop, BlockArgument arg);
+
 /// Where a tile lies in a tensor of the function, if it is a slice of one.
 std::optional<Access> getAccess(Value tile, scf::ForallOp kernel);
 /// What the kernel writes by `insert`.
@@ -92,6 +96,8 @@ public:
   scf::ForallOp kernel;
   /// The loop over chunks.
   scf::ForOp loop;
+  /// Loops in front of it, which compute what states start from, by maps.
+  SmallVector<scf::ForOp> prologues;
   /// The arguments of the loop that are tiles, and those that are one element.
   SmallVector<BlockArgument> states, scalars;
   /// In the order of the program, all in the loop.
@@ -116,6 +122,8 @@ public:
   /// What the loop yields for a state.
   Value getNext(BlockArgument state) const;
   bool isState(Value value) const;
+  /// Whether `value` is a matrix that a loop carries, or leaves.
+  bool isCarried(Value value) const;
   /// What is left of `value` without the maps and casts that only round it.
   static bool isZero(Value value);
 

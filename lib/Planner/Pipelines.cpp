@@ -21,6 +21,12 @@ using namespace mlir::linattn;
 void linattn::buildNormalFormToTilePipeline(
     OpPassManager &pm, const TilePipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createLinattnChecksToDevice());
+  LinattnSplitSequenceOptions split;
+  split.segments = options.segments;
+  pm.addNestedPass<func::FuncOp>(createLinattnSplitSequence(split));
+  // Segments make several kernels of one: what is the same is computed once.
+  if (options.segments != 1)
+    pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
   if (options.moveFactors)
     pm.addNestedPass<func::FuncOp>(createLinattnMoveFactors());

@@ -25,9 +25,8 @@ static void collectLeaves(Value tile, const KernelBody &body,
   if (!type || type.getRank() > 2)
     return;
   auto result = dyn_cast<OpResult>(tile);
-  if (body.isState(tile) || body.getContraction(tile) ||
-      body.loads.contains(tile) ||
-      (result && result.getOwner() == body.loop && type.getRank() == 2)) {
+  if (body.isCarried(tile) || body.getContraction(tile) ||
+      body.loads.contains(tile)) {
     leaves.insert(tile);
     return;
   }

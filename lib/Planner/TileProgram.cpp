@@ -457,8 +457,12 @@ LogicalResult TileProgram::emitConsumer() {
   Value zero = constant(0);
   current = {zero, zero};
   SmallVector<Value> states, unfinished;
+  for (scf::ForOp prologue : body.prologues)
+    if (failed(emitPrologue(prologue)))
+      return failure();
   for (BlockArgument state : body.states) {
-    FailureOr<Value> value = getInitial(state);
+    FailureOr<Value> value =
+        getInitial(state, loop.getTiedLoopInit(state)->get());
     if (failed(value))
       return failure();
     states.push_back(*value);
@@ -516,6 +520,7 @@ LogicalResult TileProgram::emitConsumer() {
     llvm::append_range(yielded, unfinished);
     scf::YieldOp::create(b, loc, yielded);
   }
+  current = {zero, zero};
   // What was issued for a chunk that is not there.
   ValueRange results = chunks.getResults();
   pending.clear();

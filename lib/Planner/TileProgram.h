@@ -79,8 +79,10 @@ private:
   FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
                               Slot slot);
   FailureOr<Value> getAccumulator(Value tile);
-  /// What a state starts from.
-  FailureOr<Value> getInitial(BlockArgument state);
+  /// What the carried tile `tile` starts from.
+  FailureOr<Value> getInitial(Value tile, Value init);
+  /// A loop in front of the one over chunks.
+  LogicalResult emitPrologue(scf::ForOp prologue);
   /// Computes a tile in registers, as an accumulator or, with an element type,
   /// as an operand. `leaves` are tiles that are in registers already.
   FailureOr<Value> map(Value tile, Type operandElement, bool transposed,

@@ -121,17 +121,53 @@ FailureOr<Value> TileProgram::getAccumulator(Value tile) {
   return result;
 }
 
-FailureOr<Value> TileProgram::getInitial(BlockArgument state) {
-  scf::ForOp loop = body.loop;
-  Value init = loop.getTiedLoopInit(state)->get();
+FailureOr<Value> TileProgram::getInitial(Value tile, Value init) {
   if (!KernelBody::isZero(init))
     return getAccumulator(init);
   // Zeros may stand for tiles of several shapes.
-  auto [rows, columns] = getLocalShape(state);
+  auto [rows, columns] = getLocalShape(tile);
   return Value(tile::ConstantOp::create(
       b, loc,
       tile::AccumulatorType::get(b.getContext(), rows, columns, b.getF32Type()),
       b.getF32FloatAttr(0)));
+}
+
+LogicalResult TileProgram::emitPrologue(scf::ForOp prologue) {
+  FailureOr<Value> lower = frame.getScalar(b, prologue.getLowerBound());
+  FailureOr<Value> upper = frame.getScalar(b, prologue.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, prologue.getStep());
+  if (failed(lower) || failed(upper) || failed(step))
+    return failure();
+  SmallVector<Value> inits;
+  for (BlockArgument arg : prologue.getRegionIterArgs()) {
+    FailureOr<Value> init =
+        getInitial(arg, prologue.getTiedLoopInit(arg)->get());
+    if (failed(init))
+      return failure();
+    inits.push_back(*init);
+  }
+  auto newLoop = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(newLoop.getBody());
+    frame.bind(prologue.getInductionVar(), newLoop.getInductionVar());
+    Leaves leaves;
+    for (auto [arg, value] : llvm::zip(prologue.getRegionIterArgs(),
+                                       newLoop.getRegionIterArgs()))
+      leaves[arg] = value;
+    SmallVector<Value> yielded;
+    for (Value value : prologue.getYieldedValues()) {
+      FailureOr<Value> mapped = map(value, {}, false, current, leaves);
+      if (failed(mapped))
+        return failure();
+      yielded.push_back(*mapped);
+    }
+    scf::YieldOp::create(b, loc, yielded);
+  }
+  for (auto [result, value] :
+       llvm::zip(prologue.getResults(), newLoop.getResults()))
+    accumulators[result] = value;
+  return success();
 }
 
 FailureOr<Value> TileProgram::getCarried(Value scalar) {

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "test" / "numeric"))
 
 from dtypes import STORAGE, encode  # noqa: E402
 
-NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64"
+NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64 coarse-spans=true"
 GUARD = 128
 # What no result is: a NaN of bf16 and of f16, or two of them in f32.
 POISON = {2: np.uint16(0x7FC1), 4: np.uint32(0x7FC17FC1)}

@@ -14,7 +14,7 @@ from reference import rms_error
 
 TYPES = [("bf16",) * 4, ("f16",) * 4]
 DIMENSIONS = {
-    "key_decay": ["none", "const"],
+    "key_decay": ["none", "const", "scalar"],
     "types": TYPES,
     "reverse": [False, True],
     "layout": ["bnhd", "bhnd"],
@@ -24,6 +24,7 @@ DIMENSIONS = {
     "heads": [((2, 2, 2, 2), False), ((2, 1, 1, 2), False), ((2, 2, 1, 1), True)],
     "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
     "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
+    "segments": ["", "", "segments=2", "segments=3"],
     "options": ["", "early", "state-first", "recompute stages=1", "early state-first stages=2"],
 }
 TOKENS = [63, 1, 64, 200, 65]
@@ -34,7 +35,8 @@ def rows():
     for number, row in enumerate(covering_array({n: len(v) for n, v in DIMENSIONS.items()})):
         value = {name: DIMENSIONS[name][choice] for name, choice in row.items()}
         (initial, final), (scale, update) = value.pop("states"), value.pop("scales")
-        types, (heads, dynamic), options = value.pop("types"), value.pop("heads"), value.pop("options")
+        types, (heads, dynamic) = value.pop("types"), value.pop("heads")
+        options = f"{value.pop('options')} {value.pop('segments')}".strip()
         names = ("query_type", "key_type", "value_type", "output_type")
         program = Program(
             **value, **dict(zip(names, types)), heads=heads, dynamic_heads=dynamic, initial=initial,

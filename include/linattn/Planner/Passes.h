@@ -34,6 +34,11 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       llvm::cl::desc("Chunks that are in shared memory at once; 0 lets the "
                      "plan choose"),
       llvm::cl::init(0)};
+  PassOptions::Option<int64_t> segments{
+      *this, "segments",
+      llvm::cl::desc("Segments that sequences are cut into; 1 does not cut "
+                     "them, 0 chooses by the device, at run time"),
+      llvm::cl::init(1)};
   PassOptions::Option<bool> early{
       *this, "early",
       llvm::cl::desc("Issue contractions of loaded tiles one chunk early"),

@@ -90,6 +90,61 @@ def LinattnChecksToDevice : Pass<"linattn-checks-to-device", "mlir::func::FuncOp
                            "mlir::tensor::TensorDialect"];
 }
 
+def LinattnSplitSequence : Pass<"linattn-split-sequence", "mlir::func::FuncOp"> {
+  let summary = "Cut sequences into segments that run in parallel";
+  let description = [{
+    A kernel whose iterations are too few for a GPU is cut along its loop over
+    chunks, too. Each iteration multiplies the carried states by factors and adds
+    to them; so what a segment of the loop leaves follows from the product of the
+    factors, and from what it leaves of a state of zero. One kernel computes both
+    for all segments but the last: the part of the loop that leads to its states,
+    and nothing else of it. A second one is the kernel itself, cut into segments:
+    each begins by combining what the segments before it have left, and the last
+    one writes the final state.
+
+    Kernels whose factors are not one number per chunk are left alone, and so are
+    those that leave nothing but states.
+
+    By default a function is given both kernels and the uncut one, and chooses by
+    the number of multiprocessors, `tile.sm_count`.
+
+    Before:
+
+    ```mlir
+    %r = scf.forall (%b, %h) in (%batch, 32) shared_outs(%out = %o) ... {
+      scf.for %c = %c0 to %chunks step %c1 iter_args(%s = %zero, %rows = %o1) ...
+    ```
+
+    After:
+
+    ```mlir
+    %r = scf.if %pays -> ... {
+      %part:2 = scf.forall (%b, %h, %p) in (%batch, 32, %before) ... {
+        scf.for %c = %first to %end step %c1 iter_args(%s = %zero, %f = %one) ...
+      }
+      %w = scf.forall (%b, %h, %p) in (%batch, 32, %segments) shared_outs(%out = %o) ... {
+        %start = scf.for %j = %c0 to %p step %c1 iter_args(%s = %zero) ...
+        scf.for %c = %first to %end step %c1 iter_args(%s = %start, %rows = %o1) ...
+      }
+      scf.yield %w : ...
+    } else {
+      %w = scf.forall (%b, %h) in (%batch, 32) ...
+      scf.yield %w : ...
+    }
+    ```
+  }];
+  let options = [
+    Option<"segments", "segments", "int64_t", /*default=*/"0",
+           "Segments of each sequence; 1 leaves kernels alone, 0 chooses by the "
+           "device, at run time">,
+  ];
+  let dependentDialects = ["mlir::linattn::tile::TileDialect",
+                           "mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def LinattnMoveFactors : Pass<"linattn-move-factors"> {
   let summary = "Scale the right operand of a contraction instead of the left";
   let description = [{
