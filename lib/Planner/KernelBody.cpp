@@ -591,8 +591,8 @@ bool KernelBody::isCarried(Value value) const {
     return false;
   if (auto result = dyn_cast<OpResult>(value))
     return ofLoop(result.getOwner());
-  return isState(value) || llvm::is_contained(
-      prologues, value.getParentBlock()->getParentOp());
+  return isState(value) ||
+         llvm::is_contained(prologues, value.getParentBlock()->getParentOp());
 }
 
 FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {

@@ -9,11 +9,13 @@
 // One iteration maps a carried state S to f * S + U, where neither f nor U
 // depends on the state. So do many iterations: with the product of their f, and
 // with what they leave of a state of zero. That is all another segment has to
-// know of them, and the part of the loop that computes it is found, not written.
+// know of them, and the part of the loop that computes it is found, not
+// written.
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBody.h"
+#include "Transitions.h"
+
 #include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/NormalForm/TileOps.h"
 #include "linattn/Planner/Passes.h"
@@ -39,161 +41,6 @@ using namespace mlir::linattn;
 static constexpr int64_t kMinChunks = 8;
 
 //===----------------------------------------------------------------------===//
-// What can be cut
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// What an iteration multiplies a state by: tiles of rank 0, or scalars.
-struct Transition {
-  BlockArgument state;
-  SmallVector<Value> factors;
-};
-
-/// A kernel whose loop over chunks can be cut.
-struct Splittable {
-  scf::ForallOp kernel;
-  scf::ForOp loop;
-  SmallVector<Transition> transitions;
-};
-} // namespace
-
-/// Whether `value` is computed in the loop from one of its carried tiles.
-static bool dependsOnState(Value value, scf::ForOp loop,
-                           DenseMap<Value, bool> &known) {
-  auto [it, isNew] = known.try_emplace(value, false);
-  if (!isNew)
-    return it->second;
-  bool depends = false;
-  if (auto arg = dyn_cast<BlockArgument>(value)) {
-    depends = arg.getOwner() == loop.getBody() &&
-              isa<RankedTensorType>(arg.getType());
-  } else if (Operation *op = value.getDefiningOp();
-             op->getNumRegions() == 0 || isa<linalg::LinalgOp>(op)) {
-    depends = llvm::any_of(op->getOperands(), [&](Value operand) {
-      return dependsOnState(operand, loop, known);
-    });
-  } else {
-    // Loops and paddings: all that they can see.
-    op->walk([&](Operation *nested) {
-      for (Value operand : nested->getOperands())
-        if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
-          depends |= dependsOnState(operand, loop, known);
-    });
-  }
-  known[value] = depends;
-  return depends;
-}
-
-/// Follows what a state becomes back to the state.
-static std::optional<Transition> getTransition(scf::ForOp loop,
-                                               BlockArgument state) {
-  DenseMap<Value, bool> known;
-  auto depends = [&](Value value) {
-    return dependsOnState(value, loop, known);
-  };
-  Transition transition{state, {}};
-  Value value = loop.getTiedLoopYieldedValue(state)->get();
-  while (value != state) {
-    auto op = value.getDefiningOp<linalg::LinalgOp>();
-    if (!op || op.getNumDpsInits() != 1)
-      return std::nullopt;
-    if (isContraction(op)) {
-      if (llvm::any_of(op.getDpsInputs(), depends))
-        return std::nullopt;
-      value = op.getDpsInits()[0];
-      continue;
-    }
-    if (!isMap(op))
-      return std::nullopt;
-    // Through the products and sums of the body.
-    Value scalar = op.getBlock()->getTerminator()->getOperand(0);
-    OpOperand *operand = nullptr;
-    DenseMap<Value, bool> inBody;
-    for (OpOperand &input : op->getOpOperands())
-      inBody[op.getMatchingBlockArgument(&input)] = depends(input.get());
-    std::function<bool(Value)> reads = [&](Value element) {
-      auto it = inBody.find(element);
-      if (it != inBody.end())
-        return it->second;
-      Operation *producer = element.getDefiningOp();
-      return producer && producer->getBlock() == op.getBlock() &&
-             llvm::any_of(producer->getOperands(), reads);
-    };
-    while (!operand) {
-      if (auto arg = dyn_cast<BlockArgument>(scalar)) {
-        if (arg.getOwner() != op.getBlock())
-          return std::nullopt;
-        operand = op.getMatchingOpOperand(arg);
-        break;
-      }
-      Operation *producer = scalar.getDefiningOp();
-      if (!isa<arith::MulFOp, arith::AddFOp>(producer) ||
-          producer->getBlock() != op.getBlock())
-        return std::nullopt;
-      Value lhs = producer->getOperand(0), rhs = producer->getOperand(1);
-      if (reads(lhs) == reads(rhs))
-        return std::nullopt;
-      scalar = reads(lhs) ? lhs : rhs;
-      if (isa<arith::AddFOp>(producer))
-        continue;
-      Value factor = reads(lhs) ? rhs : lhs;
-      auto arg = dyn_cast<BlockArgument>(factor);
-      if (arg && arg.getOwner() == op.getBlock()) {
-        factor = op.getMatchingOpOperand(arg)->get();
-        auto type = dyn_cast<RankedTensorType>(factor.getType());
-        if (type && type.getRank() != 0)
-          return std::nullopt;
-      } else if (factor.getParentBlock() == op.getBlock()) {
-        return std::nullopt;
-      }
-      transition.factors.push_back(factor);
-    }
-    if (op.getMatchingIndexingMap(operand) !=
-        op.getMatchingIndexingMap(op.getDpsInitOperand(0)))
-      return std::nullopt;
-    value = operand->get();
-  }
-  return transition;
-}
-
-static std::optional<Splittable> getSplittable(scf::ForallOp kernel) {
-  Splittable result{kernel, nullptr, {}};
-  for (auto loop : kernel.getBody()->getOps<scf::ForOp>()) {
-    if (result.loop)
-      return std::nullopt;
-    result.loop = loop;
-  }
-  if (!result.loop || !kernel.isNormalized())
-    return std::nullopt;
-  bool fills = false;
-  for (BlockArgument arg : result.loop.getRegionIterArgs()) {
-    auto type = dyn_cast<RankedTensorType>(arg.getType());
-    if (!type)
-      return std::nullopt;
-    if (isFilled(result.loop, arg)) {
-      auto write = result.loop.getTiedLoopYieldedValue(arg)
-                       ->get()
-                       .getDefiningOp<tensor::InsertSliceOp>();
-      if (write.getDest() != arg)
-        return std::nullopt;
-      fills = true;
-      continue;
-    }
-    if (type.getRank() != 2 || !type.hasStaticShape() ||
-        !type.getElementType().isF32())
-      return std::nullopt;
-    std::optional<Transition> transition = getTransition(result.loop, arg);
-    if (!transition)
-      return std::nullopt;
-    result.transitions.push_back(std::move(*transition));
-  }
-  // A loop that leaves nothing but its states would run twice.
-  if (!fills || result.transitions.empty())
-    return std::nullopt;
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
 // Parts of kernels
 //===----------------------------------------------------------------------===//
 
@@ -202,8 +49,8 @@ namespace {
 class Splitter {
 public:
   Splitter(const Splittable &source, RewriterBase &b)
-      : from(source.kernel), loop(source.loop),
-        transitions(source.transitions), b(b), loc(from.getLoc()) {}
+      : from(source.kernel), loop(source.loop), transitions(source.transitions),
+        b(b), loc(from.getLoc()) {}
 
   /// Replaces the kernel at the insertion point, cut into `count` segments.
   SmallVector<Value> split(OpFoldResult count);
@@ -301,8 +148,8 @@ Value Splitter::createMap(Value out, ValueRange inputs,
   maps.push_back(b.getMultiDimIdentityMap(rank));
   return linalg::GenericOp::create(
              b, loc, type, inputs, out, maps,
-             SmallVector<utils::IteratorType>(
-                 rank, utils::IteratorType::parallel),
+             SmallVector<utils::IteratorType>(rank,
+                                              utils::IteratorType::parallel),
              [&](OpBuilder &nested, Location, ValueRange args) {
                linalg::YieldOp::create(nested, loc, body(nested, args));
              })
@@ -346,9 +193,8 @@ Splitter::Range Splitter::getRange(const IRMapping &mapping, Value segment,
 /// left to the caller.
 scf::ForOp Splitter::createLoop(Range range, const IRMapping &mapping,
                                 ValueRange inits) {
-  return scf::ForOp::create(
-      b, loc, range.lower, range.upper,
-      mapping.lookupOrDefault(loop.getStep()), inits);
+  return scf::ForOp::create(b, loc, range.lower, range.upper,
+                            mapping.lookupOrDefault(loop.getStep()), inits);
 }
 
 SmallVector<Value> Splitter::buildStates(Value segments, OpFoldResult number) {
@@ -363,8 +209,7 @@ SmallVector<Value> Splitter::buildStates(Value segments, OpFoldResult number) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.getTerminator());
   // Nothing is written to the outputs of the whole kernel.
-  IRMapping mapping =
-      cloneFront(kernel, from.getOutputs());
+  IRMapping mapping = cloneFront(kernel, from.getOutputs());
   Range range = getRange(mapping, kernel.getInductionVars().back(), segments);
 
   SmallVector<Value> inits;
@@ -377,8 +222,8 @@ SmallVector<Value> Splitter::buildStates(Value segments, OpFoldResult number) {
         linalg::FillOp::create(b, loc, constant, empty).getResult(0));
   };
   for (const Transition &transition : transitions) {
-    addConstant(
-        cast<RankedTensorType>(transition.state.getType()).getShape(), 0);
+    addConstant(cast<RankedTensorType>(transition.state.getType()).getShape(),
+                0);
     if (!transition.factors.empty())
       addConstant({}, 1);
   }
@@ -395,15 +240,13 @@ SmallVector<Value> Splitter::buildStates(Value segments, OpFoldResult number) {
     SmallVector<Value> products;
     for (const Transition &transition : transitions) {
       inner.map(transition.state, part.getRegionIterArg(next++));
-      products.push_back(transition.factors.empty()
-                             ? Value()
-                             : part.getRegionIterArg(next++));
+      products.push_back(
+          transition.factors.empty() ? Value() : part.getRegionIterArg(next++));
     }
     for (Operation &op : loop.getBody()->without_terminator())
       b.clone(op, inner);
     SmallVector<Value> yielded;
-    for (auto [transition, product] :
-         llvm::zip(transitions, products)) {
+    for (auto [transition, product] : llvm::zip(transitions, products)) {
       yielded.push_back(inner.lookupOrDefault(
           loop.getTiedLoopYieldedValue(transition.state)->get()));
       if (!product)
@@ -453,11 +296,10 @@ scf::ForOp Splitter::buildStart(const IRMapping &mapping, ValueRange parts,
                                 scf::ForallOp kernel) {
   SmallVector<Value> inits;
   for (const Transition &transition : transitions)
-    inits.push_back(mapping.lookupOrDefault(
-        loop.getTiedLoopInit(transition.state)->get()));
-  auto start =
-      scf::ForOp::create(b, loc, index(0), kernel.getInductionVars().back(),
-                         index(1), inits);
+    inits.push_back(
+        mapping.lookupOrDefault(loop.getTiedLoopInit(transition.state)->get()));
+  auto start = scf::ForOp::create(
+      b, loc, index(0), kernel.getInductionVars().back(), index(1), inits);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(start.getBody());
   SmallVector<Value> place(kernel.getInductionVars());
@@ -575,10 +417,8 @@ void Splitter::insertLast(Value tile, Value isLast,
   SmallVector<OpFoldResult> zeros(type.getRank(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> ones(type.getRank(), b.getIndexAttr(1));
   Value all = getValueOrCreateConstantIndexOp(b, loc, sizes[0]);
-  sizes[0] =
-      arith::SelectOp::create(b, loc, isLast, all, index(0)).getResult();
-  Value part =
-      tensor::ExtractSliceOp::create(b, loc, tile, zeros, sizes, ones);
+  sizes[0] = arith::SelectOp::create(b, loc, isLast, all, index(0)).getResult();
+  Value part = tensor::ExtractSliceOp::create(b, loc, tile, zeros, sizes, ones);
   llvm::SmallBitVector dropped = insert.getDroppedDims();
   SmallVector<OpFoldResult> offsets, outerSizes;
   bool isFirst = true;
@@ -602,9 +442,8 @@ void Splitter::insertLater(Value part, tensor::ParallelInsertSliceOp insert,
   auto kernel = cast<scf::ForallOp>(b.getInsertionBlock()->getParentOp());
   b.setInsertionPointToEnd(kernel.getTerminator().getBody());
   SmallVector<OpFoldResult> strides(offsets.size(), b.getIndexAttr(1));
-  tensor::ParallelInsertSliceOp::create(b, loc, part,
-                                        mapping.lookup(insert.getDest()),
-                                        offsets, sizes, strides);
+  tensor::ParallelInsertSliceOp::create(
+      b, loc, part, mapping.lookup(insert.getDest()), offsets, sizes, strides);
 }
 
 SmallVector<Value> Splitter::buildOutputs(ValueRange parts, Value segments,
@@ -619,8 +458,7 @@ SmallVector<Value> Splitter::buildOutputs(ValueRange parts, Value segments,
   SmallVector<Value> inits;
   for (Value init : loop.getInits())
     inits.push_back(mapping.lookupOrDefault(init));
-  for (auto [transition, value] :
-       llvm::zip(transitions, start.getResults()))
+  for (auto [transition, value] : llvm::zip(transitions, start.getResults()))
     inits[transition.state.getArgNumber() - 1] = value;
   scf::ForOp part = createLoop(range, mapping, inits);
   {
@@ -697,8 +535,7 @@ Value Splitter::getChunks() {
     std::optional<Access> access = getAccess(arg, from);
     if (!access)
       break;
-    Value rows =
-        tensor::DimOp::create(b, loc, access->tensor, access->dims[0]);
+    Value rows = tensor::DimOp::create(b, loc, access->tensor, access->dims[0]);
     return arith::DivSIOp::create(b, loc, rows, index(tile::kInstructionRows));
   }
   return index(std::numeric_limits<int32_t>::max());
@@ -751,8 +588,8 @@ private:
     Value some = arith::MaxSIOp::create(b, loc, blocks, index(1));
     Value processors = tile::SmCountOp::create(b, loc, b.getIndexType());
     Value count = arith::DivSIOp::create(b, loc, processors, some);
-    Value most = arith::DivSIOp::create(b, loc, splitter.getChunks(),
-                                        index(kMinChunks));
+    Value most =
+        arith::DivSIOp::create(b, loc, splitter.getChunks(), index(kMinChunks));
     count = arith::MinSIOp::create(b, loc, count, most);
     Value pays = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, count,
                                        index(1));

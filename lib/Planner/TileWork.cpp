@@ -152,8 +152,8 @@ LogicalResult TileProgram::emitPrologue(scf::ForOp prologue) {
     b.setInsertionPointToStart(newLoop.getBody());
     frame.bind(prologue.getInductionVar(), newLoop.getInductionVar());
     Leaves leaves;
-    for (auto [arg, value] : llvm::zip(prologue.getRegionIterArgs(),
-                                       newLoop.getRegionIterArgs()))
+    for (auto [arg, value] :
+         llvm::zip(prologue.getRegionIterArgs(), newLoop.getRegionIterArgs()))
       leaves[arg] = value;
     SmallVector<Value> yielded;
     for (Value value : prologue.getYieldedValues()) {
