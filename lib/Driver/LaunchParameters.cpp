@@ -16,9 +16,6 @@ using namespace mlir;
 using namespace mlir::linattn;
 namespace json = llvm::json;
 
-/// What copies of tiles demand of addresses and strides, in bytes.
-static constexpr int64_t kCopyAlignment = 16;
-
 const TensorDescription *
 mlir::linattn::getTensor(const Buffer &buffer,
                          const FunctionDescription &function) {
@@ -84,16 +81,18 @@ void mlir::linattn::describeStrides(tile::LaunchOp launch,
         const_cast<TensorDescription *>(getTensor(buffers[buffer], function));
     if (!tensor)
       continue;
-    if (!isa<tile::GlobalType>(kernel.getArgumentTypes()[argument.first])) {
+    auto global =
+        dyn_cast<tile::GlobalType>(kernel.getArgumentTypes()[argument.first]);
+    if (!global) {
       for (StrideDescription &stride : tensor->strides)
         describeStride(stride, 1);
       continue;
     }
-    tensor->alignment = std::max(tensor->alignment, kCopyAlignment);
+    tensor->alignment = std::max(tensor->alignment, global.getAlignment());
     SmallVector<int64_t> dims = getDims(kernel, argument.first);
     for (int64_t dim : ArrayRef(dims).drop_back())
       describeStride(tensor->strides[dim],
-                     kCopyAlignment / tensor->elementBytes);
+                     global.getAlignment() / tensor->elementBytes);
     describeUnitStride(*tensor, dims.back(), tensor->strides[dims.back()],
                        function.requirements);
   }
@@ -169,8 +168,8 @@ LogicalResult ParameterBuilder::addGlobal(unsigned argument,
   // The innermost stride is 1.
   strides.pop_back();
   auto type = cast<RankedTensorType>(buffer.shape.getType());
-  if (usesTensorMaps) {
-    auto global = cast<tile::GlobalType>(kernel.getArgumentTypes()[argument]);
+  auto global = cast<tile::GlobalType>(kernel.getArgumentTypes()[argument]);
+  if (usesTensorMaps && global.isAligned()) {
     json::Array box{tile::kPanelColumns, global.getRows()};
     while (box.size() < dims.size())
       box.push_back(1);

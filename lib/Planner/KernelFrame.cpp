@@ -12,6 +12,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mlir::linattn;
 
@@ -59,8 +61,12 @@ FailureOr<Value> KernelFrame::getGlobal(Value tensor, ArrayRef<unsigned> dims,
   auto attributes = b.getDictionaryAttr({b.getNamedAttr(
       tile::kDimsAttrName,
       b.getDenseI64ArrayAttr(getDimOrder(type.getRank(), dims)))});
+  // Strides of tensors without gaps are multiples of their rows.
+  int64_t columns = type.getDimSize(dims[1]), bytes = 16;
+  if (!ShapedType::isDynamic(columns))
+    bytes = std::gcd<int64_t>(bytes, columns * 2);
   auto global = tile::GlobalType::get(b.getContext(), type.getRank(), rows,
-                                      type.getElementType());
+                                      type.getElementType(), bytes);
   Argument *&argument =
       globals[{tensor, b.getArrayAttr({attributes, TypeAttr::get(global)})}];
   if (!argument) {

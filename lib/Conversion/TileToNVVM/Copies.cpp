@@ -28,14 +28,27 @@ struct LoadGroupLowering : TilePattern<LoadGroupOp> {
     Emitter e(rewriter, op.getLoc());
     // What lies outside of a tensor counts too.
     int64_t bytes = 0;
+    SmallVector<LoadOp> copies;
     for (LoadOp load : op.getBody().getOps<LoadOp>())
-      bytes += load.getDestination().getType().getTileBytes();
+      if (load.getSource().getType().isAligned())
+        bytes += load.getDestination().getType().getTileBytes();
+      else
+        copies.push_back(load);
     Value barrier = getBarrier(e, adaptor.getBarrier(), adaptor.getIndex());
-    target.loadGroup(e, program.getCrew(op), barrier, bytes, [&] {
+    auto emitCopies = [&] {
+      for (LoadOp load : copies)
+        rewriter.moveOpBefore(load, rewriter.getInsertionBlock(),
+                              rewriter.getInsertionPoint());
+    };
+    auto emitLoads = [&] {
       rewriter.inlineBlockBefore(&op.getBody().front(),
                                  rewriter.getInsertionBlock(),
                                  rewriter.getInsertionPoint());
-    });
+    };
+    target.loadGroup(e, program.getCrew(op), barrier, bytes,
+                     copies.empty() ? llvm::function_ref<void()>()
+                                    : llvm::function_ref<void()>(emitCopies),
+                     emitLoads);
     rewriter.eraseOp(op);
     return success();
   }
@@ -51,11 +64,16 @@ struct LoadLowering : TilePattern<LoadOp> {
     LoadGroupOp group = program.getGroup(op);
     Value barrier = getBarrier(e, rewriter.getRemappedValue(group.getBarrier()),
                                rewriter.getRemappedValue(group.getIndex()));
-    target.load(e,
-                {program.getCrew(op), adaptor.getDestination().front(),
-                 op.getDestination().getType(), adaptor.getSource(),
-                 getSingle(adaptor.getCoordinates())},
-                barrier);
+    TileCopy copy{program.getCrew(op),
+                  adaptor.getDestination().front(),
+                  op.getDestination().getType(),
+                  op.getSource().getType(),
+                  adaptor.getSource(),
+                  getSingle(adaptor.getCoordinates())};
+    if (copy.global.isAligned())
+      target.load(e, copy, barrier);
+    else
+      loadParts(e, copy);
     rewriter.eraseOp(op);
     return success();
   }
@@ -73,8 +91,8 @@ struct StoreLowering : TilePattern<StoreOp> {
       validRows = adaptor.getValidRows().front();
     target.store(e,
                  {program.getCrew(op), adaptor.getSource().front(),
-                  op.getSource().getType(), adaptor.getDestination(),
-                  getSingle(adaptor.getCoordinates())},
+                  op.getSource().getType(), op.getDestination().getType(),
+                  adaptor.getDestination(), getSingle(adaptor.getCoordinates())},
                  validRows);
     rewriter.eraseOp(op);
     return success();

@@ -96,7 +96,14 @@ public:
   }
 
   void loadGroup(Emitter &e, const Crew &crew, Value barrier, int64_t bytes,
+                 llvm::function_ref<void()> emitCopies,
                  llvm::function_ref<void()> emitLoads) const override {
+    if (emitCopies) {
+      // The arrival is for what all lanes have copied.
+      emitCopies();
+      fence(e);
+      NVVM::SyncWarpOp::create(e.b, e.loc, e.i32(-1));
+    }
     emitIf(e.b, e.loc, e.isElected(crew), [&] {
       buildPTX(e.b, e.loc,
                "{ .reg .b64 state; mbarrier.arrive.expect_tx.shared.b64 state, "
@@ -136,15 +143,20 @@ public:
     };
     // A group is committed in any case: `tile.store_wait` counts them.
     emitIf(e.b, e.loc, e.isElected(copy.crew), [&] {
-      if (validRows)
+      if (!copy.global.isAligned()) {
+        // No bulk copy writes parts of 16 bytes.
+      } else if (validRows) {
         emitIf(e.b, e.loc,
                e.compare(arith::CmpIPredicate::sge, validRows, rows),
                storePanels);
-      else
+      } else {
         storePanels();
+      }
       NVVM::CpAsyncBulkCommitGroupOp::create(e.b, e.loc);
     });
-    if (validRows)
+    if (!copy.global.isAligned())
+      storeUnits(e, copy, validRows ? e.min(validRows, rows) : rows);
+    else if (validRows)
       emitIf(e.b, e.loc, e.compare(arith::CmpIPredicate::slt, validRows, rows),
              [&] { storeUnits(e, copy, validRows); });
   }

@@ -43,8 +43,21 @@ public:
   void fence(Emitter &) const override {}
 
   void loadGroup(Emitter &e, const Crew &, Value barrier, int64_t,
+                 llvm::function_ref<void()> emitCopies,
                  llvm::function_ref<void()> emitLoads) const override {
     emitLoads();
+    if (emitCopies) {
+      // An arrival that copies trigger does not release what the thread itself
+      // has written.
+      emitCopies();
+      // Lanes that copy less do not go on alone to what they wait for next.
+      NVVM::SyncWarpOp::create(e.b, e.loc, e.i32(-1));
+      buildPTX(e.b, e.loc, "cp.async.wait_all;", {}, {}, /*clobbersMemory=*/true);
+      buildPTX(e.b, e.loc,
+               "{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [$0]; }",
+               {}, {barrier});
+      return;
+    }
     NVVM::CpAsyncMBarrierArriveOp::create(e.b, e.loc, barrier, /*noinc=*/true);
   }
 

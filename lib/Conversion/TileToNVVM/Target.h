@@ -40,6 +40,7 @@ struct TileCopy {
   Crew crew;
   Value tile;
   SharedType type;
+  GlobalType global;
   ValueRange tensor;
   SmallVector<Value> coordinates;
 
@@ -88,10 +89,12 @@ public:
   /// Makes writes to shared memory visible to copies and contractions.
   virtual void fence(Emitter &e) const = 0;
 
-  /// Loads of `bytes` bytes that `emitLoads` emits by `load`.
+  /// Loads of `bytes` bytes that `emitLoads` emits by `load`. `emitCopies`
+  /// emits what the threads copy themselves; null if they copy nothing.
   virtual void loadGroup(Emitter &e, const Crew &crew, Value barrier,
-                         int64_t bytes,
+                         int64_t bytes, llvm::function_ref<void()> emitCopies,
                          llvm::function_ref<void()> emitLoads) const = 0;
+  /// Of a tensor whose rows consist of units of 16 bytes.
   virtual void load(Emitter &e, const TileCopy &copy, Value barrier) const = 0;
   /// Stores the first `validRows` rows, or all if there is no such value.
   virtual void store(Emitter &e, const TileCopy &copy,

@@ -46,7 +46,7 @@ public:
     });
     addConversion([=](GlobalType type, SmallVectorImpl<Type> &parts) {
       // The tensor map, the address, sizes and strides.
-      if (hasTensorMaps)
+      if (hasTensorMaps && type.isAligned())
         parts.push_back(LLVM::LLVMPointerType::get(context));
       parts.push_back(LLVM::LLVMPointerType::get(context, 1));
       parts.append(2 * type.getRank() - 1, IntegerType::get(context, 64));
@@ -95,7 +95,8 @@ struct KernelLowering : TilePattern<KernelOp> {
       SmallVector<Type> parts;
       if (failed(getTypeConverter()->convertType(type, parts)))
         return failure();
-      if (isa<GlobalType>(type) && target.hasTensorMaps())
+      if (auto global = dyn_cast<GlobalType>(type);
+          global && global.isAligned() && target.hasTensorMaps())
         tensorMaps.push_back(types.size());
       signature.addInputs(index, parts);
       llvm::append_range(types, parts);

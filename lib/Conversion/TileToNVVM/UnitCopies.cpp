@@ -111,35 +111,105 @@ void mlir::linattn::tile::loadUnits(Emitter &e, const TileCopy &copy) {
               });
 }
 
+/// What can be copied at once where whole units cannot: as many bytes as rows of
+/// the tensor are a multiple of.
+static int64_t getPartBytes(const TileCopy &copy) {
+  return copy.global.isAligned() ? 2 : copy.global.getAlignment();
+}
+
+void mlir::linattn::tile::loadParts(Emitter &e, const TileCopy &copy) {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  Value allRows = e.i32(copy.type.getRows());
+  Window window(e, copy, allRows);
+  Type i32 = b.getI32Type();
+  int64_t bytes = getPartBytes(copy), wordsPerPart = bytes / 4;
+  // The words of a part that lies in the tensor, or half a word.
+  auto load = [&](Value address) -> SmallVector<Value> {
+    if (wordsPerPart == 0) {
+      Value half =
+          LLVM::LoadOp::create(b, loc, b.getI16Type(), address, bytes);
+      return {arith::ExtUIOp::create(b, loc, i32, half)};
+    }
+    Value part = LLVM::LoadOp::create(b, loc, VectorType::get(wordsPerPart, i32),
+                                      address, bytes);
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < wordsPerPart; ++i)
+      words.push_back(LLVM::ExtractElementOp::create(b, loc, part, e.i32(i)));
+    return words;
+  };
+  forEachUnit(
+      e, copy.crew, copy.tile, copy.type, e.i32(0), allRows,
+      [&](Value unit, Value row, Value column) {
+        Value exists = e.compare(arith::CmpIPredicate::slt, row, window.rows);
+        SmallVector<Value> words;
+        for (int64_t first = 0; first < kUnit; first += bytes / 2) {
+          Value inside = arith::AndIOp::create(
+              b, loc, exists,
+              e.compare(arith::CmpIPredicate::slt, e.add(column, first),
+                        window.columns));
+          // What is not read is zero.
+          SmallVector<Type> types(std::max<int64_t>(wordsPerPart, 1), i32);
+          auto ifOp = scf::IfOp::create(b, loc, types, inside,
+                                        /*withElseRegion=*/true);
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(ifOp.thenBlock());
+          scf::YieldOp::create(b, loc, load(window.at(row, column, first)));
+          b.setInsertionPointToStart(ifOp.elseBlock());
+          scf::YieldOp::create(b, loc,
+                               SmallVector<Value>(types.size(), e.i32(0)));
+          b.setInsertionPointAfter(ifOp);
+          Value part = ifOp.getResult(0);
+          if (wordsPerPart == 0 && first % 2 == 1)
+            words.back() = arith::OrIOp::create(b, loc, words.back(),
+                                                e.shl(part, 16));
+          else
+            llvm::append_range(words, ifOp.getResults());
+        }
+        Value data =
+            LLVM::UndefOp::create(b, loc, VectorType::get(words.size(), i32));
+        for (auto [i, word] : llvm::enumerate(words))
+          data = LLVM::InsertElementOp::create(b, loc, data, word, e.i32(i));
+        LLVM::StoreOp::create(b, loc, data, unit, 16);
+      });
+}
+
 void mlir::linattn::tile::storeUnits(Emitter &e, const TileCopy &copy,
                                      Value valid) {
   OpBuilder &b = e.b;
   Window window(e, copy, valid);
   auto words = VectorType::get(4, b.getI32Type());
-  auto halves = VectorType::get(kUnit, b.getI16Type());
+  int64_t bytes = getPartBytes(copy), elements = bytes / 2;
+  auto parts =
+      VectorType::get(kUnit / elements, b.getIntegerType(8 * bytes));
+  auto storeParts = [&](Value data, Value row, Value column) {
+    Value single = LLVM::BitcastOp::create(b, e.loc, parts, data);
+    for (int64_t i = 0; i < parts.getNumElements(); ++i)
+      emitIf(b, e.loc,
+             e.compare(arith::CmpIPredicate::slt, e.add(column, i * elements),
+                       window.columns),
+             [&] {
+               Value part =
+                   LLVM::ExtractElementOp::create(b, e.loc, single, e.i32(i));
+               LLVM::StoreOp::create(b, e.loc, part,
+                                     window.at(row, column, i * elements),
+                                     bytes);
+             });
+  };
   forEachUnit(
       e, copy.crew, copy.tile, copy.type, e.i32(0), window.rows,
       [&](Value unit, Value row, Value column) {
-        Value end = e.add(column, kUnit);
         Value data = LLVM::LoadOp::create(b, e.loc, words, unit, 16);
+        if (!copy.global.isAligned())
+          return storeParts(data, row, column);
+        Value end = e.add(column, kUnit);
         emitIf(b, e.loc,
                e.compare(arith::CmpIPredicate::sle, end, window.columns), [&] {
                  LLVM::StoreOp::create(b, e.loc, data,
                                        window.at(row, column, 0), 16);
                });
         emitIf(b, e.loc,
-               e.compare(arith::CmpIPredicate::sgt, end, window.columns), [&] {
-                 Value single = LLVM::BitcastOp::create(b, e.loc, halves, data);
-                 for (int64_t i = 0; i < kUnit; ++i)
-                   emitIf(b, e.loc,
-                          e.compare(arith::CmpIPredicate::slt, e.add(column, i),
-                                    window.columns),
-                          [&] {
-                            Value half = LLVM::ExtractElementOp::create(
-                                b, e.loc, single, e.i32(i));
-                            LLVM::StoreOp::create(b, e.loc, half,
-                                                  window.at(row, column, i), 2);
-                          });
-               });
+               e.compare(arith::CmpIPredicate::sgt, end, window.columns),
+               [&] { storeParts(data, row, column); });
       });
 }

@@ -28,6 +28,10 @@ void forEachUnit(Emitter &e, const Crew &crew, Value tile, SharedType type,
 /// Loads a tile by `cp.async`; elements outside of the tensor are zero.
 void loadUnits(Emitter &e, const TileCopy &copy);
 
+/// Loads a tile by parts of as many bytes as the tensor is aligned to. Returns
+/// when the threads have copied.
+void loadParts(Emitter &e, const TileCopy &copy);
+
 /// Stores the first `valid` rows of a tile, as far as they lie in the tensor.
 void storeUnits(Emitter &e, const TileCopy &copy, Value valid);
 

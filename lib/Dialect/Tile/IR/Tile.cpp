@@ -107,11 +107,16 @@ LogicalResult OperandType::verify(EmitErrorFn emitError, int64_t rows,
 }
 
 LogicalResult GlobalType::verify(EmitErrorFn emitError, int64_t rank,
-                                 int64_t rows, Type element) {
+                                 int64_t rows, Type element,
+                                 int64_t alignment) {
   if (rank < 2 || rank > 5)
     return emitError() << "expects a rank from 2 to 5, but got " << rank;
   if (rows < 8 || rows > 256)
     return emitError() << "expects 8 to 256 rows, but got " << rows;
+  if (!llvm::is_contained({2, 4, 8, 16}, alignment))
+    return emitError() << "expects an alignment of 2, 4, 8 or 16 bytes, but "
+                          "got "
+                       << alignment;
   return verifyHalf(emitError, element);
 }
 

@@ -176,6 +176,13 @@ FailureOr<ProgramInfo> ProgramInfo::get(Operation *root) {
       if (vector && crew->threads != 32)
         return op->emitOpError() << "expects a role of one warp, but got "
                                  << crew->threads / 32 << " warps";
+      if (auto load = dyn_cast<LoadOp>(op);
+          load && !load.getSource().getType().isAligned() &&
+          crew->threads != 32)
+        return op->emitOpError()
+               << "expects a role of one warp for a tensor that is not aligned "
+                  "to 16 bytes, but got "
+               << crew->threads / 32 << " warps";
       info.crews[op] = *crew;
       if (auto group = dyn_cast<LoadGroupOp>(op)) {
         auto init = group.getBarrier().getDefiningOp<BarrierInitOp>();

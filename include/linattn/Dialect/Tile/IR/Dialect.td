@@ -131,12 +131,14 @@ def Tile_GlobalType : Tile_Type<"Global", "global"> {
     A tensor of rank `rank`, whose last two dimensions are those of tiles of
     `rows` rows. What a tile has outside of the tensor reads as zero and is not
     written. The last dimension is contiguous; the address and all other strides
-    are multiples of 16 bytes. On sm_90a the size of the last dimension is one
-    too: a bulk copy writes whole units of 16 bytes.
+    are multiples of `align` bytes, 16 if there is none. On sm_90a the size of
+    the last dimension is one too: a bulk copy writes whole units of 16 bytes.
+    Where `align` is less, 2, 4 or 8, the size of the last dimension is a
+    multiple of it on all chips, and the threads copy so many bytes at a time.
 
     A kernel gets it as several parameters, in this order:
 
-    1. On sm_90a only: a tensor map of 128 bytes, by value, as made by
+    1. On sm_90a only, if aligned to 16 bytes: a tensor map of 128 bytes, by value, as made by
        `cuTensorMapEncodeTiled` with all `rank` dimensions, boxes of `rows` x 64
        elements (1 in all outer dimensions), the 128-byte swizzle, and zeros
        outside.
@@ -146,9 +148,16 @@ def Tile_GlobalType : Tile_Type<"Global", "global"> {
        the last dimension.
   }];
   let parameters = (ins "int64_t":$rank, "int64_t":$rows,
-                        "::mlir::Type":$elementType);
-  let assemblyFormat = "`<` $rank `,` $rows `,` $elementType `>`";
+                        "::mlir::Type":$elementType,
+                        DefaultValuedParameter<"int64_t", "16">:$alignment);
+  let assemblyFormat = [{
+    `<` $rank `,` $rows `,` $elementType (`,` `align` $alignment^)? `>`
+  }];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether whole units of 16 bytes can be copied.
+    bool isAligned() const { return getAlignment() == 16; }
+  }];
 }
 
 def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {

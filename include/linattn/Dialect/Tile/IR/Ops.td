@@ -177,6 +177,8 @@ def Tile_LoadGroupOp : Tile_Op<"load_group", [SingleBlock, NoTerminator]> {
 
     On sm_90a, one thread arrives, announces the bytes of the loads and issues
     them; the others do not wait for it. Elsewhere all threads of the crew load.
+    Loads of a tensor that is not aligned to 16 bytes need a crew of one warp,
+    which goes on when it has copied them.
 
     Example:
 
@@ -200,7 +202,9 @@ def Tile_LoadOp : Tile_Op<"load", [HasParent<"LoadGroupOp">]> {
     The coordinates are those of the first element of the tile, outermost
     dimension first. Elements outside of the tensor are zero.
 
-    On sm_90a one `cp.async.bulk.tensor` per panel, elsewhere `cp.async`.
+    On sm_90a one `cp.async.bulk.tensor` per panel, elsewhere `cp.async`. Of a
+    tensor that is not aligned to 16 bytes, the threads load parts of as many
+    bytes as it is aligned to, and write units of 16 bytes.
   }];
   let arguments = (ins Tile_GlobalType:$source, Variadic<I32>:$coordinates,
     Tile_SharedType:$destination);
@@ -221,7 +225,8 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
 
     On sm_90a one thread issues a `cp.async.bulk.tensor` per panel, if all rows
     are valid. Elsewhere, and for tiles with fewer rows, the threads of the crew
-    copy, 16 bytes at a time and less at the last column.
+    copy, 16 bytes at a time and less at the last column, or where the tensor is
+    not aligned to 16 bytes.
 
     Example:
 
