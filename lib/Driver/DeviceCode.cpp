@@ -89,6 +89,8 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
     normalForm.headAlign = kTileSize;
     normalForm.coarseSpans = true;
     normalForm.recurrence = options.recurrence;
+    // Matrix instructions round what they multiply to 16 bits.
+    normalForm.recurrenceOfF32 = true;
     buildNormalFormPipeline(pm, normalForm);
     buildNormalFormToTilePipeline(pm, *plan);
     tile::TileAllocateSharedOptions shared;

@@ -45,6 +45,7 @@ void mlir::linattn::buildBlocksPipeline(
   buildSchedulePipeline(pm, options);
   LinattnToRecurrenceOptions recurrence;
   recurrence.stepsOnly = !options.recurrence;
+  recurrence.alsoF32 = options.recurrenceOfF32;
   pm.addNestedPass<func::FuncOp>(createLinattnToRecurrence(recurrence));
   pm.addNestedPass<func::FuncOp>(createLinattnToBlocks());
 }

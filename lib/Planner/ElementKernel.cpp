@@ -16,6 +16,8 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <vector>
+
 using namespace mlir;
 using namespace mlir::linattn;
 
@@ -24,60 +26,108 @@ using namespace mlir::linattn;
 static constexpr int64_t kRowsAtOnce = 16;
 
 bool linattn::isElementKernel(scf::ForallOp kernel) {
-  return kernel.getBody()->getOps<scf::ForOp>().empty();
+  auto loops = llvm::to_vector(kernel.getBody()->getOps<scf::ForOp>());
+  if (loops.empty())
+    return true;
+  // Whoever runs tokens one by one multiplies no matrices.
+  return loops.size() == 1 && loops[0].getOps<scf::ForOp>().empty() &&
+         llvm::none_of(loops[0].getOps<linalg::LinalgOp>(),
+                       [](linalg::LinalgOp op) {
+                         return isContraction(op) && op.getNumLoops() > 2;
+                       });
 }
 
 namespace {
 /// What a dimension of a tile is in the kernel.
 enum class Role { Lane, Row };
 
+/// What a thread carries through the loop of the kernel.
+struct Carried {
+  BlockArgument arg;
+  Value init, next, result;
+  /// Memory of the thread, with an element per row. Null if the value has no
+  /// rows: it is one element then.
+  Value memory = {};
+  Value element = {};
+};
+
+/// Where an element goes when it is computed: to a tensor, or on to the next
+/// iteration.
+struct Output {
+  Value tile;
+  Access access;
+  Carried *carried = nullptr;
+  SmallVector<Role> roles = {};
+
+  bool hasRows() const { return llvm::is_contained(roles, Role::Row); }
+};
+
+struct Product {
+  linalg::LinalgOp op;
+  SmallVector<Role> loops;
+  /// The element of the vector of sums so far.
+  Value sum;
+};
+
+/// What is computed in one go over the rows: the kernel, or what is in front of
+/// its loop, in it or behind it.
+struct Phase {
+  SmallVector<Product> products;
+  /// With a dimension that is the row, and others.
+  std::vector<Output> ofRows, others;
+  /// Tiles with rows whose elements are in memory of the thread.
+  SmallVector<std::pair<Value, Value>> memories;
+  /// Tiles along the lanes whose element of this lane is known.
+  SmallVector<std::pair<Value, Value>> elements;
+};
+
 class ElementKernel {
 public:
   ElementKernel(scf::ForallOp kernel, KernelFrame &frame, OpBuilder &b,
                 int64_t threads)
-      : kernel(kernel), frame(frame), b(b), threads(threads) {}
+      : kernel(kernel), frame(frame), b(b), threads(threads) {
+    auto loops = kernel.getBody()->getOps<scf::ForOp>();
+    if (!loops.empty())
+      loop = *loops.begin();
+  }
 
   LogicalResult emit();
 
 private:
-  struct Output {
-    Value tile;
-    Access access;
-  };
-  struct Product {
-    linalg::LinalgOp op;
-    /// The vector of sums so far.
-    Value sum;
-  };
-
-  LogicalResult findProducts();
+  LogicalResult findProducts(Block *block, Phase &phase);
+  LogicalResult findCarried();
   LogicalResult findOutputs();
+  LogicalResult addOutput(Operation *op, Output output, Phase &phase);
   LogicalResult setSize(Operation *op, Value tile, unsigned dim, Role role);
   void assignRoles(Value tile, ArrayRef<Role> roles);
+  std::optional<SmallVector<Role>> inferRoles(Value tile);
   ArrayRef<Role> getRoles(Value tile);
-  SmallVector<Value> getIndices(ArrayRef<Role> roles, Value lane, Value row);
-  void addVectors(TileExpression &expression);
+  SmallVector<Value> getIndices(ArrayRef<Role> roles, Value row);
 
-  LogicalResult emitLane(OpBuilder &b, OpBuilder &outer, Value lane);
-  LogicalResult emitRows(OpBuilder &b, OpBuilder &outer, Value lane,
-                         Value firstRow, int64_t count);
-  FailureOr<Value> getProduct(OpBuilder &b, TileExpression &expression,
-                              linalg::LinalgOp op, Value lane, Value row);
-  LogicalResult store(OpBuilder &b, const Output &output, Value element,
-                      ValueRange indices);
+  LogicalResult emitLane();
+  LogicalResult emitLoop();
+  LogicalResult emitPhase(Phase &phase);
+  LogicalResult loadVectors(Phase &phase, bool ofLoop);
+  LogicalResult emitRows(Phase &phase, Value firstRow, int64_t count,
+                         OpBuilder &outer);
+  FailureOr<Value> getTerm(TileExpression &expression, const Product &product,
+                           Value row);
+  Value getRowAddress(Value memory, Value row);
+  LogicalResult store(const Output &output, Value element, Value row);
 
   scf::ForallOp kernel;
   KernelFrame &frame;
   OpBuilder &b;
   int64_t threads;
-  SmallVector<Product> products;
-  SmallVector<Output> matrices, vectors;
+  scf::ForOp loop;
+  SmallVector<Carried> carried;
+  Phase before, inLoop, after;
   /// In the order in which they are found.
   llvm::MapVector<Value, SmallVector<Role>> roles;
+  /// Tiles that are read along two dimensions.
+  llvm::DenseSet<Value> ambiguous;
   /// 0: no tile has such a dimension.
   int64_t numLanes = 0, numRows = 0;
-  /// Vectors along the lanes that are read, and their element of this lane.
-  SmallVector<std::pair<Value, Value>> loaded;
   Value lane;
 };
 } // namespace
@@ -99,51 +149,92 @@ LogicalResult ElementKernel::setSize(Operation *op, Value tile, unsigned dim,
   return success();
 }
 
+/// The roles of the loops of a map, given those of one of its tiles.
+static SmallVector<Role> getLoopRoles(linalg::LinalgOp map, AffineMap indexing,
+                                      ArrayRef<Role> tileRoles) {
+  SmallVector<Role> loops(map.getNumLoops(), Role::Lane);
+  for (auto [expr, role] : llvm::zip(indexing.getResults(), tileRoles))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      loops[dim.getPosition()] = role;
+  return loops;
+}
+
+static SmallVector<Role> getTileRoles(AffineMap indexing,
+                                      ArrayRef<Role> loops) {
+  SmallVector<Role> tileRoles;
+  for (AffineExpr expr : indexing.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      tileRoles.push_back(loops[dim.getPosition()]);
+  return tileRoles;
+}
+
 /// Tiles that a tile is computed from have roles that follow from its own.
 void ElementKernel::assignRoles(Value tile, ArrayRef<Role> tileRoles) {
-  if (!isa<RankedTensorType>(tile.getType()) ||
-      !roles.insert({tile, SmallVector<Role>(tileRoles)}).second)
+  if (!isa<RankedTensorType>(tile.getType()))
     return;
+  auto [it, isNew] = roles.insert({tile, SmallVector<Role>(tileRoles)});
+  if (!isNew) {
+    if (ArrayRef<Role>(it->second) != tileRoles)
+      ambiguous.insert(tile);
+    return;
+  }
   auto map = tile.getDefiningOp<linalg::LinalgOp>();
   if (!map || !isMap(map) || !kernel->isAncestor(map))
     return;
-  SmallVector<Role> loops(map.getNumLoops(), Role::Lane);
+  SmallVector<Role> loops = getLoopRoles(
+      map, map.getMatchingIndexingMap(map.getDpsInitOperand(0)), tileRoles);
+  for (OpOperand &operand : map->getOpOperands())
+    if (map.payloadUsesValueFromOperand(&operand))
+      assignRoles(operand.get(),
+                  getTileRoles(map.getMatchingIndexingMap(&operand), loops));
+}
+
+/// The roles of a map of which one operand, of as many dimensions, has roles.
+std::optional<SmallVector<Role>> ElementKernel::inferRoles(Value tile) {
+  auto it = roles.find(tile);
+  if (it != roles.end())
+    return it->second;
+  auto map = tile.getDefiningOp<linalg::LinalgOp>();
+  if (!map || !isMap(map) || !kernel->isAncestor(map))
+    return std::nullopt;
   AffineMap outMap = map.getMatchingIndexingMap(map.getDpsInitOperand(0));
-  for (auto [position, role] : llvm::enumerate(tileRoles))
-    loops[outMap.getDimPosition(position)] = role;
   for (OpOperand &operand : map->getOpOperands()) {
-    if (!map.payloadUsesValueFromOperand(&operand))
+    AffineMap indexing = map.getMatchingIndexingMap(&operand);
+    if (!map.payloadUsesValueFromOperand(&operand) ||
+        indexing.getNumResults() != outMap.getNumResults())
       continue;
-    SmallVector<Role> operandRoles;
-    for (AffineExpr expr : map.getMatchingIndexingMap(&operand).getResults())
-      if (auto dim = dyn_cast<AffineDimExpr>(expr))
-        operandRoles.push_back(loops[dim.getPosition()]);
-    assignRoles(operand.get(), operandRoles);
+    if (auto operandRoles = inferRoles(operand.get()))
+      return getTileRoles(outMap, getLoopRoles(map, indexing, *operandRoles));
   }
+  return std::nullopt;
 }
 
 /// Of tiles that no product reads, the last dimension is the lane.
 ArrayRef<Role> ElementKernel::getRoles(Value tile) {
-  int64_t rank = cast<RankedTensorType>(tile.getType()).getRank();
   auto it = roles.find(tile);
   if (it == roles.end()) {
+    int64_t rank = cast<RankedTensorType>(tile.getType()).getRank();
     SmallVector<Role> byDefault(rank, Role::Row);
     if (rank > 0)
       byDefault.back() = Role::Lane;
-    assignRoles(tile, byDefault);
+    assignRoles(tile, inferRoles(tile).value_or(byDefault));
     it = roles.find(tile);
   }
   return it->second;
 }
 
 SmallVector<Value> ElementKernel::getIndices(ArrayRef<Role> tileRoles,
-                                             Value lane, Value row) {
+                                             Value row) {
   return llvm::map_to_vector(
       tileRoles, [&](Role role) { return role == Role::Lane ? lane : row; });
 }
 
-LogicalResult ElementKernel::findProducts() {
-  for (auto op : kernel.getBody()->getOps<linalg::LinalgOp>()) {
+//===----------------------------------------------------------------------===//
+// What is computed
+//===----------------------------------------------------------------------===//
+
+LogicalResult ElementKernel::findProducts(Block *block, Phase &phase) {
+  for (auto op : block->getOps<linalg::LinalgOp>()) {
     if (isMap(op) || isa<linalg::FillOp>(op))
       continue;
     SmallVector<AffineMap> maps = op.getIndexingMapsArray();
@@ -153,38 +244,95 @@ LogicalResult ElementKernel::findProducts() {
                              "vector, in a kernel without a loop over chunks "
                              "for a GPU");
     unsigned laneLoop = maps[2].getDimPosition(0);
+    SmallVector<Role> loops(2, Role::Row);
+    loops[laneLoop] = Role::Lane;
     for (OpOperand *operand : op.getDpsInputOperands()) {
-      SmallVector<Role> operandRoles;
-      AffineMap map = op.getMatchingIndexingMap(operand);
-      for (unsigned dim = 0; dim < map.getNumResults(); ++dim) {
-        operandRoles.push_back(map.getDimPosition(dim) == laneLoop ? Role::Lane
-                                                                   : Role::Row);
-        if (failed(setSize(op, operand->get(), dim, operandRoles.back())))
+      SmallVector<Role> operandRoles =
+          getTileRoles(op.getMatchingIndexingMap(operand), loops);
+      for (auto [dim, role] : llvm::enumerate(operandRoles))
+        if (failed(setSize(op, operand->get(), dim, role)))
           return failure();
-      }
       assignRoles(operand->get(), operandRoles);
     }
     assignRoles(op.getDpsInits()[0], {Role::Lane});
     roles[op->getResult(0)] = {Role::Lane};
-    products.push_back({op, nullptr});
+    phase.products.push_back({op, loops, nullptr});
+  }
+  return success();
+}
+
+LogicalResult ElementKernel::addOutput(Operation *op, Output output,
+                                       Phase &phase) {
+  int64_t rank = cast<RankedTensorType>(output.tile.getType()).getRank();
+  if (rank > 2)
+    return op->emitOpError("expects tiles of at most two dimensions in a "
+                           "kernel without a loop over chunks for a GPU, but "
+                           "got ")
+           << output.tile.getType();
+  if (!output.carried)
+    output.roles = llvm::to_vector(getRoles(output.tile));
+  for (auto [dim, role] : llvm::enumerate(output.roles))
+    if (failed(setSize(op, output.tile, dim, role)))
+      return failure();
+  (output.hasRows() ? phase.ofRows : phase.others)
+      .push_back(std::move(output));
+  return success();
+}
+
+LogicalResult ElementKernel::findCarried() {
+  for (BlockArgument arg : loop.getRegionIterArgs())
+    if (!getAccess(arg, kernel))
+      carried.push_back({arg, loop.getTiedLoopInit(arg)->get(),
+                         loop.getTiedLoopYieldedValue(arg)->get(),
+                         loop.getTiedLoopResult(arg)});
+  for (Carried &value : carried) {
+    auto type = dyn_cast<RankedTensorType>(value.arg.getType());
+    if (!type && value.arg.getType().isIntOrIndexOrFloat())
+      continue;
+    if (!type || !type.getElementType().isF32())
+      return loop.emitOpError("expects carried values to be scalars, or tiles "
+                              "of f32, but got ")
+             << value.arg.getType();
+    std::optional<SmallVector<Role>> known = inferRoles(value.arg);
+    SmallVector<Role> tileRoles(known ? *known : getRoles(value.next));
+    for (Value same : {Value(value.arg), value.next, value.init, value.result})
+      assignRoles(same, tileRoles);
+    Output next{value.next, {}, &value, tileRoles};
+    Output init{value.init, {}, &value, tileRoles};
+    if (failed(addOutput(loop, next, inLoop)) ||
+        failed(addOutput(loop, init, before)))
+      return failure();
+    if (!next.hasRows())
+      continue;
+    // Rows are gone over in a loop, so they cannot be registers.
+    OpBuilder &entry = frame.getEntryBuilder();
+    Location loc = value.arg.getLoc();
+    value.memory = LLVM::AllocaOp::create(
+        entry, loc, LLVM::LLVMPointerType::get(b.getContext()), b.getF32Type(),
+        arith::ConstantIntOp::create(entry, loc, numRows, 32), 4);
+    inLoop.memories.push_back({value.arg, value.memory});
+    after.memories.push_back({value.result, value.memory});
   }
   return success();
 }
 
 LogicalResult ElementKernel::findOutputs() {
+  if (loop) {
+    SmallVector<OutputStore> storesInLoop, storesAfterLoop;
+    if (failed(findStores(kernel, loop, storesInLoop, storesAfterLoop)))
+      return failure();
+    for (auto [stores, phase] : {std::pair(&storesInLoop, &inLoop),
+                                 std::pair(&storesAfterLoop, &after)})
+      for (const OutputStore &output : *stores)
+        if (failed(addOutput(output.op, {output.tile, output.access}, *phase)))
+          return failure();
+    return success();
+  }
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
     auto insert = cast<tensor::ParallelInsertSliceOp>(op);
-    Output output{insert.getSource(), getAccess(insert, kernel)};
-    int64_t rank = cast<RankedTensorType>(output.tile.getType()).getRank();
-    if (rank < 1 || rank > 2)
-      return op.emitOpError("expects tiles of one or two dimensions in a "
-                            "kernel without a loop over chunks for a GPU, but "
-                            "got ")
-             << output.tile.getType();
-    for (auto [dim, role] : llvm::enumerate(getRoles(output.tile)))
-      if (failed(setSize(&op, output.tile, dim, role)))
-        return failure();
-    (rank == 2 ? matrices : vectors).push_back(std::move(output));
+    if (failed(addOutput(
+            &op, {insert.getSource(), getAccess(insert, kernel)}, after)))
+      return failure();
   }
   return success();
 }
@@ -193,39 +341,51 @@ LogicalResult ElementKernel::findOutputs() {
 // Elements
 //===----------------------------------------------------------------------===//
 
-void ElementKernel::addVectors(TileExpression &expression) {
-  for (auto [tile, element] : loaded)
-    expression.addLeaf(tile, element, lane);
-}
-
-FailureOr<Value> ElementKernel::getProduct(OpBuilder &b,
-                                           TileExpression &expression,
-                                           linalg::LinalgOp op, Value lane,
-                                           Value row) {
-  Value product;
+FailureOr<Value> ElementKernel::getTerm(TileExpression &expression,
+                                        const Product &product, Value row) {
+  linalg::LinalgOp op = product.op;
+  Value term;
   for (OpOperand *operand : op.getDpsInputOperands()) {
+    SmallVector<Role> operandRoles =
+        getTileRoles(op.getMatchingIndexingMap(operand), product.loops);
     FailureOr<Value> element = expression.getElement(
-        operand->get(), getIndices(roles[operand->get()], lane, row));
+        operand->get(), getIndices(operandRoles, row));
     if (failed(element))
       return failure();
-    product = product ? arith::MulFOp::create(b, op.getLoc(), product, *element,
-                                              arith::FastMathFlags::contract)
-                      : *element;
+    term = term ? arith::MulFOp::create(b, op.getLoc(), term, *element,
+                                        arith::FastMathFlags::contract)
+                : *element;
   }
-  return product;
+  return term;
 }
 
-LogicalResult ElementKernel::store(OpBuilder &b, const Output &output,
-                                   Value element, ValueRange indices) {
+Value ElementKernel::getRowAddress(Value memory, Value row) {
+  return LLVM::GEPOp::create(b, kernel.getLoc(), memory.getType(),
+                             b.getF32Type(), memory, ValueRange(row));
+}
+
+LogicalResult ElementKernel::store(const Output &output, Value element,
+                                   Value row) {
   Location loc = output.tile.getLoc();
+  if (Carried *value = output.carried) {
+    if (value->memory)
+      LLVM::StoreOp::create(b, loc, element, getRowAddress(value->memory, row));
+    else
+      value->element = element;
+    return success();
+  }
   auto type = cast<RankedTensorType>(output.tile.getType());
-  // What is outside of the tensor is not stored.
+  SmallVector<Value> indices = getIndices(output.roles, row);
+  // What is outside of the tensor is not stored, and one lane stores what is
+  // the same in all.
   Value inside;
+  if (!llvm::is_contained(output.roles, Role::Lane))
+    inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                                   arith::ConstantIntOp::create(b, loc, 0, 32));
   for (unsigned dim = 0; dim < indices.size(); ++dim) {
     if (!output.access.isPadded(dim, type))
       continue;
-    FailureOr<Value> size =
-        frame.getIndex(frame.getEntryBuilder(), loc, output.access.sizes[dim]);
+    FailureOr<Value> size = frame.getIndex(b, loc, output.access.sizes[dim]);
     if (failed(size))
       return failure();
     Value isIn = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
@@ -252,61 +412,78 @@ LogicalResult ElementKernel::store(OpBuilder &b, const Output &output,
 // Loops
 //===----------------------------------------------------------------------===//
 
-LogicalResult ElementKernel::emitRows(OpBuilder &b, OpBuilder &outer,
-                                      Value lane, Value firstRow,
-                                      int64_t count) {
+LogicalResult ElementKernel::emitRows(Phase &phase, Value firstRow,
+                                      int64_t count, OpBuilder &outer) {
   Location loc = kernel.getLoc();
   struct Element {
     const Output *output;
-    Value value;
-    SmallVector<Value> indices;
+    Value value, row;
   };
-  SmallVector<Element> elements;
+  SmallVector<Element> computed;
   TileExpression expression(frame, b, outer);
-  addVectors(expression);
+  for (auto [tile, element] : phase.elements)
+    expression.addLeaf(tile, element, lane);
   for (int64_t i = 0; i < count; ++i) {
     Value row = arith::AddIOp::create(
         b, loc, firstRow, arith::ConstantIntOp::create(b, loc, i, 32));
-    for (const Output &output : matrices) {
-      SmallVector<Value> indices = getIndices(roles[output.tile], lane, row);
-      FailureOr<Value> value = expression.getElement(output.tile, indices);
+    for (auto [tile, memory] : phase.memories)
+      expression.addLeaf(
+          tile,
+          LLVM::LoadOp::create(b, loc, b.getF32Type(),
+                               getRowAddress(memory, row)),
+          getIndices(getRoles(tile), row));
+    for (const Output &output : phase.ofRows) {
+      FailureOr<Value> value = expression.getElement(
+          output.tile, getIndices(output.roles, row));
       if (failed(value))
         return failure();
-      elements.push_back({&output, *value, std::move(indices)});
+      computed.push_back({&output, *value, row});
     }
-    for (Product &product : products) {
-      FailureOr<Value> term = getProduct(b, expression, product.op, lane, row);
+    for (Product &product : phase.products) {
+      FailureOr<Value> term = getTerm(expression, product, row);
       if (failed(term))
         return failure();
       product.sum = arith::AddFOp::create(b, loc, product.sum, *term,
                                           arith::FastMathFlags::contract);
     }
   }
-  for (Element &element : elements)
-    if (failed(store(b, *element.output, element.value, element.indices)))
+  for (Element &element : computed)
+    if (failed(store(*element.output, element.value, element.row)))
       return failure();
   return success();
 }
 
-LogicalResult ElementKernel::emitLane(OpBuilder &b, OpBuilder &outer,
-                                      Value lane) {
-  Location loc = kernel.getLoc();
-  this->lane = lane;
-  // Once for all rows: stores of matrices stand between the reads otherwise.
-  TileExpression first(frame, b, outer);
-  for (auto &[tile, tileRoles] : roles) {
-    if (tileRoles != SmallVector<Role>{Role::Lane} ||
-        tile.getDefiningOp<linalg::LinalgOp>() || !getAccess(tile, kernel))
-      continue;
-    loaded.push_back({tile, nullptr});
-  }
-  for (auto &[tile, element] : loaded) {
-    FailureOr<Value> value = first.getElement(tile, lane);
+/// Loads elements that are read in every row: stores of matrices stand between
+/// the reads otherwise.
+LogicalResult ElementKernel::loadVectors(Phase &phase, bool ofLoop) {
+  OpBuilder outer(b);
+  TileExpression expression(frame, b, outer);
+  SmallVector<Value> tiles;
+  for (auto &[tile, tileRoles] : roles)
+    if (tileRoles == SmallVector<Role>{Role::Lane} &&
+        !ambiguous.contains(tile) && getAccess(tile, kernel) &&
+        !tile.getDefiningOp<linalg::LinalgOp>() &&
+        (loop && loop.getBody() == tile.getParentBlock()) == ofLoop)
+      tiles.push_back(tile);
+  for (Value tile : tiles) {
+    FailureOr<Value> value = expression.getElement(tile, lane);
     if (failed(value))
       return failure();
-    element = *value;
+    phase.elements.push_back({tile, *value});
   }
-  for (Product &product : products) {
+  return success();
+}
+
+LogicalResult ElementKernel::emitPhase(Phase &phase) {
+  Location loc = kernel.getLoc();
+  auto addElements = [&](TileExpression &expression) {
+    for (auto [tile, element] : phase.elements)
+      expression.addLeaf(tile, element, lane);
+  };
+  OpBuilder outer(b);
+  TileExpression first(frame, b, outer);
+  addElements(first);
+  for (Product &product : phase.products) {
     Value init = product.op.getDpsInits()[0];
     if (KernelBody::isZero(init)) {
       product.sum = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0.0f));
@@ -318,61 +495,137 @@ LogicalResult ElementKernel::emitLane(OpBuilder &b, OpBuilder &outer,
     product.sum = *value;
   }
 
-  if (numRows > 0) {
+  if (!phase.products.empty() || !phase.ofRows.empty()) {
     int64_t count = kRowsAtOnce;
     while (numRows % count != 0)
       count /= 2;
     auto constant = [&](int64_t value) {
       return arith::ConstantIntOp::create(b, loc, value, 32);
     };
-    auto sums = llvm::map_to_vector(
-        products, [](const Product &product) { return product.sum; });
-    auto loop = scf::ForOp::create(b, loc, constant(0), constant(numRows),
-                                   constant(count), sums);
-    OpBuilder inner = OpBuilder::atBlockBegin(loop.getBody());
-    if (Operation *yield = loop.getBody()->mightHaveTerminator()
-                               ? loop.getBody()->getTerminator()
-                               : nullptr)
-      yield->erase();
-    inner.setInsertionPointToEnd(loop.getBody());
+    auto getSums = [&] {
+      return llvm::map_to_vector(
+          phase.products, [](const Product &product) { return product.sum; });
+    };
+    auto rows = scf::ForOp::create(b, loc, constant(0), constant(numRows),
+                                   constant(count), getSums());
+    if (rows.getBody()->mightHaveTerminator())
+      rows.getBody()->getTerminator()->erase();
     for (auto [product, sum] :
-         llvm::zip_equal(products, loop.getRegionIterArgs()))
+         llvm::zip_equal(phase.products, rows.getRegionIterArgs()))
       product.sum = sum;
-    if (failed(emitRows(inner, outer, lane, loop.getInductionVar(), count)))
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(rows.getBody());
+    OpBuilder outside(rows);
+    if (failed(emitRows(phase, rows.getInductionVar(), count, outside)))
       return failure();
-    scf::YieldOp::create(
-        inner, loc, llvm::map_to_vector(products, [](const Product &product) {
-          return product.sum;
-        }));
-    for (auto [product, sum] : llvm::zip_equal(products, loop.getResults()))
+    scf::YieldOp::create(b, loc, getSums());
+    for (auto [product, sum] :
+         llvm::zip_equal(phase.products, rows.getResults()))
       product.sum = sum;
   }
 
   TileExpression last(frame, b, outer);
-  addVectors(last);
-  for (const Product &product : products)
+  addElements(last);
+  for (const Product &product : phase.products)
     last.addLeaf(product.op->getResult(0), product.sum, lane);
-  for (const Output &output : vectors) {
-    FailureOr<Value> value = last.getElement(output.tile, lane);
-    if (failed(value) || failed(store(b, output, *value, lane)))
+  for (const Output &output : phase.others) {
+    FailureOr<Value> value = last.getElement(
+        output.tile, getIndices(output.roles, /*row=*/Value()));
+    if (failed(value) || failed(store(output, *value, /*row=*/Value())))
       return failure();
   }
   return success();
 }
 
+LogicalResult ElementKernel::emitLoop() {
+  Location loc = loop.getLoc();
+  // Scalars, and elements of tiles without rows.
+  SmallVector<Carried *> values;
+  SmallVector<Value> inits;
+  for (Carried &value : carried) {
+    if (value.memory)
+      continue;
+    if (!isa<RankedTensorType>(value.arg.getType())) {
+      FailureOr<Value> init = frame.getScalar(b, value.init);
+      if (failed(init))
+        return failure();
+      value.element = *init;
+    }
+    values.push_back(&value);
+    inits.push_back(value.element);
+  }
+  // An element is known by its tile, and one of all lanes to scalars too.
+  auto know = [&](Phase &phase, Value tile, Value element) {
+    auto type = dyn_cast<RankedTensorType>(tile.getType());
+    if (type && type.getRank() == 1)
+      phase.elements.push_back({tile, element});
+    else
+      frame.bind(tile, element);
+  };
+  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
+  FailureOr<Value> upper = frame.getScalar(b, loop.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
+  if (failed(lower) || failed(upper) || failed(step))
+    return failure();
+  auto tokens = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
+  if (tokens.getBody()->mightHaveTerminator())
+    tokens.getBody()->getTerminator()->erase();
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(tokens.getBody());
+    frame.bind(loop.getInductionVar(), tokens.getInductionVar());
+    inLoop.elements = before.elements;
+    for (auto [value, arg] : llvm::zip(values, tokens.getRegionIterArgs()))
+      know(inLoop, value->arg, arg);
+    if (failed(loadVectors(inLoop, /*ofLoop=*/true)) ||
+        failed(emitPhase(inLoop)))
+      return failure();
+    SmallVector<Value> yielded;
+    for (Carried *value : values) {
+      if (!isa<RankedTensorType>(value->arg.getType())) {
+        FailureOr<Value> next = frame.getScalar(b, value->next);
+        if (failed(next))
+          return failure();
+        value->element = *next;
+      }
+      yielded.push_back(value->element);
+    }
+    scf::YieldOp::create(b, loc, yielded);
+  }
+  after.elements = before.elements;
+  for (auto [value, result] : llvm::zip(values, tokens.getResults()))
+    know(after, value->result, result);
+  return success();
+}
+
+LogicalResult ElementKernel::emitLane() {
+  Phase &first = loop ? before : after;
+  if (failed(loadVectors(first, /*ofLoop=*/false)))
+    return failure();
+  if (loop && (failed(emitPhase(before)) || failed(emitLoop())))
+    return failure();
+  return emitPhase(after);
+}
+
 LogicalResult ElementKernel::emit() {
-  if (failed(findProducts()) || failed(findOutputs()))
+  if (failed(findProducts(kernel.getBody(), after)))
+    return failure();
+  if (loop && (failed(findProducts(loop.getBody(), inLoop)) ||
+               failed(findCarried())))
+    return failure();
+  if (failed(findOutputs()))
     return failure();
   Location loc = kernel.getLoc();
   auto constant = [&](int64_t value) {
     return arith::ConstantIntOp::create(b, loc, value, 32);
   };
   Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
-  auto loop =
+  auto lanes =
       scf::ForOp::create(b, loc, thread, constant(numLanes), constant(threads));
-  OpBuilder outer(loop);
-  OpBuilder inner(loop.getBody()->getTerminator());
-  return emitLane(inner, outer, loop.getInductionVar());
+  lane = lanes.getInductionVar();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(lanes.getBody()->getTerminator());
+  return emitLane();
 }
 
 LogicalResult linattn::emitElementKernel(scf::ForallOp kernel,

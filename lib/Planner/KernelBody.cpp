@@ -216,8 +216,8 @@ llvm::SetVector<Value> linattn::getVectorLeaves(Value tile,
   return leaves;
 }
 
-/// The vectors below a tile of at most one dimension that a matrix is computed
-/// from: the tile itself, or what a scalar is an element of.
+/// The vectors below a tile of at most one dimension that a matrix or a carried
+/// element is computed from: the tile itself, or what a scalar is an element of.
 static void collectReadVectors(Value tile, scf::ForallOp kernel,
                                llvm::SetVector<Value> &vectors) {
   auto type = dyn_cast<RankedTensorType>(tile.getType());
@@ -240,6 +240,8 @@ void KernelBody::findVectors() {
       if (op.payloadUsesValueFromOperand(&operand))
         collectReadVectors(operand.get(), kernel, vectors);
   }
+  for (BlockArgument scalar : scalars)
+    collectReadVectors(getNext(scalar), kernel, vectors);
 }
 
 //===----------------------------------------------------------------------===//
@@ -384,7 +386,9 @@ static bool isInsertedInPlace(tensor::ParallelInsertSliceOp insert,
   return true;
 }
 
-LogicalResult KernelBody::findStores() {
+LogicalResult linattn::findStores(scf::ForallOp kernel, scf::ForOp loop,
+                                  SmallVectorImpl<OutputStore> &inLoop,
+                                  SmallVectorImpl<OutputStore> &afterLoop) {
   // What becomes of each output, from the end of the kernel backwards.
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
     auto insert = cast<tensor::ParallelInsertSliceOp>(op);
@@ -400,7 +404,7 @@ LogicalResult KernelBody::findStores() {
       return tile;
     };
     // A transposed tile is stored the way it is computed.
-    auto addStore = [&](SmallVector<OutputStore> &stores, Operation *op,
+    auto addStore = [&](SmallVectorImpl<OutputStore> &stores, Operation *op,
                         Value tile, Access access) {
       tile = lookThroughSlice(tile);
       while (Value transposed = getTransposed(tile)) {
@@ -425,8 +429,7 @@ LogicalResult KernelBody::findStores() {
                                   "for a GPU");
       Value filled = loop.getTiedLoopYieldedValue(arg)->get();
       while (auto inner = filled.getDefiningOp<tensor::InsertSliceOp>()) {
-        addStore(storesInLoop, inner, inner.getSource(),
-                 getInserted(*outer, inner));
+        addStore(inLoop, inner, inner.getSource(), getInserted(*outer, inner));
         filled = inner.getDest();
       }
       source = nullptr;
@@ -435,7 +438,7 @@ LogicalResult KernelBody::findStores() {
     if (!source)
       continue;
     Access outer = getAccess(insert, kernel);
-    addStore(storesAfterLoop, insert, source, outer);
+    addStore(afterLoop, insert, source, outer);
   }
   return success();
 }
@@ -599,7 +602,9 @@ FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {
   KernelBody body;
   body.kernel = kernel;
   if (failed(body.findLoop()) || failed(body.findContractions()) ||
-      failed(body.findStores()) || failed(body.findLoads()))
+      failed(body.findLoads()) ||
+      failed(findStores(kernel, body.loop, body.storesInLoop,
+                        body.storesAfterLoop)))
     return failure();
   body.findVectors();
   body.classifyDims();

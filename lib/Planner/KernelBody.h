@@ -88,6 +88,11 @@ struct OutputStore {
   bool isCopied() const;
 };
 
+/// What the kernel writes in its loop and behind it.
+LogicalResult findStores(scf::ForallOp kernel, scf::ForOp loop,
+                         SmallVectorImpl<OutputStore> &inLoop,
+                         SmallVectorImpl<OutputStore> &afterLoop);
+
 class KernelBody {
 public:
   /// Fails with a diagnostic if the kernel holds what no plan can place.
@@ -104,8 +109,8 @@ public:
   SmallVector<Contraction> contractions;
   /// Tiles of 16-bit elements that the loop reads from tensors.
   llvm::SetVector<Value> loads;
-  /// Vectors that maps on matrices read and that are not computed from scalars
-  /// alone: they are loaded, or running sums.
+  /// Vectors that maps on matrices or carried elements read and that are not
+  /// computed from scalars alone: they are loaded, or running sums.
   llvm::SetVector<Value> vectors;
   SmallVector<OutputStore> storesInLoop, storesAfterLoop;
 
@@ -130,7 +135,6 @@ public:
 private:
   LogicalResult findLoop();
   LogicalResult findContractions();
-  LogicalResult findStores();
   LogicalResult findLoads();
   void findVectors();
   void classifyDims();

@@ -523,6 +523,7 @@ LogicalResult TileProgram::emitConsumer() {
   current = {zero, zero};
   // What was issued for a chunk that is not there.
   ValueRange results = chunks.getResults();
+  current = {zero, zero};
   pending.clear();
   accumulators.clear();
   for (Value value : results.drop_front(firstState + states.size())) {

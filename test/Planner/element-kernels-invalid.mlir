@@ -24,7 +24,7 @@ func.func @rank(%a: tensor<?x2x4x8xf32>, %o: tensor<?x2x4x8xf32>) -> tensor<?x2x
   %r = scf.forall (%i) in (%b) shared_outs(%out = %o) -> (tensor<?x2x4x8xf32>) {
     %m = tensor.extract_slice %a[%i, 0, 0, 0] [1, 2, 4, 8] [1, 1, 1, 1] : tensor<?x2x4x8xf32> to tensor<2x4x8xf32>
     scf.forall.in_parallel {
-      // expected-error @below {{expects tiles of one or two dimensions in a kernel without a loop over chunks for a GPU, but got 'tensor<2x4x8xf32>'}}
+      // expected-error @below {{expects tiles of at most two dimensions in a kernel without a loop over chunks for a GPU, but got 'tensor<2x4x8xf32>'}}
       tensor.parallel_insert_slice %m into %out[%i, 0, 0, 0] [1, 2, 4, 8] [1, 1, 1, 1] : tensor<2x4x8xf32> into tensor<?x2x4x8xf32>
     }
   }

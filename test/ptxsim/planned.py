@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "test" / "numeric"))
 
 from dtypes import STORAGE, encode  # noqa: E402
 
-NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64 coarse-spans=true"
+NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64 coarse-spans recurrence-of-f32"
 GUARD = 128
 # What no result is: a NaN of bf16 and of f16, or two of them in f32.
 POISON = {2: np.uint16(0x7FC1), 4: np.uint32(0x7FC17FC1)}
@@ -37,18 +37,15 @@ def plan(source, options="", named_ops=True):
 
 
 class Tensor:
-    """An array between two guards, with rows whose strides tensor maps take."""
+    """An array without gaps between two guards."""
 
     def __init__(self, shape, element):
         self.shape, self.element = tuple(shape), element
-        rows = list(self.shape)
-        if len(rows) > 1:
-            rows[-1] = -(-rows[-1] // 8) * 8
-        self.strides = [math.prod(rows[i + 1 :]) for i in range(len(rows))]
+        self.strides = [math.prod(self.shape[i + 1 :]) for i in range(len(self.shape))]
         storage = STORAGE[element]
         poison = POISON.get(storage.itemsize) if element in ("f32", "bf16", "f16") else 0
         bits = np.uint16 if storage.itemsize == 2 else storage if poison == 0 else np.uint32
-        self.whole = np.full(math.prod(rows) + 2 * GUARD, poison, bits)
+        self.whole = np.full(math.prod(self.shape) + 2 * GUARD, poison, bits)
         self.before = self.whole.copy()
 
     @classmethod
@@ -155,9 +152,13 @@ class Function:
             if not isinstance(operand, Tensor):
                 out.append(operand)
             elif kind.startswith("!tile.global"):
-                rows = int(re.match(r"!tile.global<\d+, (\d+)", kind)[1])
+                rows, align = re.match(r"!tile.global<\d+, (\d+), \w+(, align)?", kind).groups()
                 order = [int(d) for d in re.search(r"i64: (.*?)>", kind)[1].split(",")]
-                out.append(self.tensor_parameters(operand, rows, order))
+                sizes, strides = ([x[d] for d in order] for x in (operand.shape, operand.strides))
+                if align:
+                    out += [operand.pointer(), *sizes, *strides[:-1]]
+                else:
+                    out.append(self.tensor_parameters(operand, int(rows), sizes, strides))
             else:
                 out.append(operand.pointer())
                 for stride in operand.strides:
@@ -167,8 +168,7 @@ class Function:
         return out
 
     @staticmethod
-    def tensor_parameters(tensor, rows, order):
-        sizes, strides = ([x[d] for d in order] for x in (tensor.shape, tensor.strides))
+    def tensor_parameters(tensor, rows, sizes, strides):
         parameters = tiles.tensor(tensor.whole, rows, [max(s, 1) for s in sizes], strides, GUARD)
         parameters[2 : 2 + len(sizes)] = sizes
         return parameters

@@ -70,10 +70,55 @@ LOW = dict(query_type="bf16", key_type="bf16", value_type="bf16", output_type="b
 
 
 @pytest.mark.parametrize("tokens", [0, 70])
-@pytest.mark.parametrize("decay, reverse, state_layout", [("none", False, "vk"), ("none", True, "kv")])
+@pytest.mark.parametrize(
+    "decay, reverse, state_layout",
+    [("none", False, "vk"), ("none", True, "kv"), ("const", False, "kv"), ("scalar", False, "kv"), ("scalar", True, "vk")],
+)
 def test_state(decay, reverse, state_layout, tokens):
     program = Program("state", decay, reverse=reverse, state_layout=state_layout, head_sizes=(64, 128), **LOW)
     check(program, Sizes(2, tokens))
+
+
+@pytest.mark.parametrize("chip", ["sm_90a", "sm_80"])
+@pytest.mark.parametrize(
+    "head_sizes, decay, reverse, offsets",
+    [((33, 60), "const", False, (0, 5, 5, 70, 130)), ((100, 33), "scalar", True, None), ((64, 33), "none", False, None)],
+)
+def test_odd_head_sizes(head_sizes, decay, reverse, offsets, chip):
+    """Rows that are no multiple of 16 bytes, beside tensors whose rows are."""
+    program = Program(
+        key_decay=decay, reverse=reverse, offsets=offsets and "i32", head_sizes=head_sizes, initial=True, final=True, **LOW
+    )
+    options = "" if chip == "sm_90a" else "shared-limit=101376"
+    check(program, Sizes(1, 130, offsets), options, chip=chip)
+
+
+F32 = dict(query_type="f32", key_type="f32", value_type="f32", output_type="f32")
+MIXED = dict(query_type="bf16", key_type="f32", value_type="f16", output_type="bf16")
+
+
+@pytest.mark.parametrize("chip", ["sm_90a", "sm_80"])
+@pytest.mark.parametrize(
+    "op, decay, reverse, layouts, head_sizes, types, offsets",
+    [
+        ("attention", "none", False, ("bnhd", "kv"), (33, 60), F32, None),
+        ("attention", "const", True, ("bhnd", "vk"), (64, 40), F32, None),
+        ("attention", "scalar", False, ("bnhd", "vk"), (40, 130), MIXED, (0, 5, 5, 30)),
+        ("attention", "vector", True, ("bhnd", "kv"), (16, 16), F32, (0, 0, 20)),
+        ("state", "none", True, ("bhnd", "kv"), (32, 32), F32, None),
+        ("state", "scalar", False, ("bnhd", "vk"), (64, 33), F32, (0, 5, 5, 30)),
+        ("state", "vector", True, ("bnhd", "kv"), (64, 48), MIXED, None),
+    ],
+)
+def test_f32(op, decay, reverse, layouts, head_sizes, types, offsets, chip):
+    """A loop over tokens, which multiplies no matrices."""
+    layout, state_layout = layouts
+    ends = {} if op == "state" else dict(initial=True, final=True)
+    program = Program(
+        op, decay, reverse=reverse, layout=layout, state_layout=state_layout, head_sizes=head_sizes,
+        offsets=offsets and "i32", **types, **ends,
+    )  # fmt: skip
+    check(program, Sizes(1, 20, offsets), chip=chip)
 
 
 @pytest.mark.parametrize("options", ["", "early"])

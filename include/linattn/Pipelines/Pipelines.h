@@ -43,6 +43,11 @@ struct NormalFormPipelineOptions
       llvm::cl::desc("Lower every op to the loop over tokens that defines it, "
                      "not to chunks"),
       llvm::cl::init(false)};
+  PassOptions::Option<bool> recurrenceOfF32{
+      *this, "recurrence-of-f32",
+      llvm::cl::desc("Lower ops on queries, keys or values of f32 to the loop "
+                     "over tokens"),
+      llvm::cl::init(false)};
   PassOptions::Option<bool> cInterface{
       *this, "c-interface",
       llvm::cl::desc("Prepare public functions for the C ABI: outline the "

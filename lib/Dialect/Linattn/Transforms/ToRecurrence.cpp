@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir {
@@ -38,6 +39,18 @@ using namespace mlir::linattn;
 
 static Value returnInput(OpBuilder &, Location, ValueRange args) {
   return args[0];
+}
+
+/// Whether one of the tensors that an op multiplies is of f32.
+static bool multipliesF32(Operation *op) {
+  auto isF32 = [](Value value) {
+    return getElementTypeOrSelf(value.getType()).isF32();
+  };
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return isF32(attention.getQuery()) || isF32(attention.getKey()) ||
+           isF32(attention.getValue());
+  auto state = cast<StateOp>(op);
+  return isF32(state.getKey()) || isF32(state.getValue());
 }
 
 namespace {
@@ -200,10 +213,13 @@ struct StepToRecurrence : OpRewritePattern<StepOp> {
 };
 
 struct AttentionToRecurrence : OpRewritePattern<AttentionOp> {
-  using OpRewritePattern::OpRewritePattern;
+  AttentionToRecurrence(MLIRContext *context, bool onlyF32)
+      : OpRewritePattern(context), onlyF32(onlyF32) {}
 
   LogicalResult matchAndRewrite(AttentionOp op,
                                 PatternRewriter &rewriter) const override {
+    if (onlyF32 && !multipliesF32(op))
+      return rewriter.notifyMatchFailure(op, "no operand is of f32");
     std::string obstacle =
         findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
     if (!obstacle.empty())
@@ -263,13 +279,19 @@ struct AttentionToRecurrence : OpRewritePattern<AttentionOp> {
         rewriter, cast<DimRoleOpInterface>(op.getOperation()), body);
     return success();
   }
+
+private:
+  bool onlyF32;
 };
 
 struct StateToRecurrence : OpRewritePattern<StateOp> {
-  using OpRewritePattern::OpRewritePattern;
+  StateToRecurrence(MLIRContext *context, bool onlyF32)
+      : OpRewritePattern(context), onlyF32(onlyF32) {}
 
   LogicalResult matchAndRewrite(StateOp op,
                                 PatternRewriter &rewriter) const override {
+    if (onlyF32 && !multipliesF32(op))
+      return rewriter.notifyMatchFailure(op, "no operand is of f32");
     std::string obstacle =
         findObstacle(cast<DimRoleOpInterface>(op.getOperation()));
     if (!obstacle.empty())
@@ -336,6 +358,9 @@ struct StateToRecurrence : OpRewritePattern<StateOp> {
         rewriter, cast<DimRoleOpInterface>(op.getOperation()), body);
     return success();
   }
+
+private:
+  bool onlyF32;
 };
 
 struct ToRecurrence : linattn::impl::LinattnToRecurrenceBase<ToRecurrence> {
@@ -344,7 +369,10 @@ struct ToRecurrence : linattn::impl::LinattnToRecurrenceBase<ToRecurrence> {
   void runOnOperation() override {
     // What the patterns do not match is the user's to mend.
     WalkResult result = getOperation()->walk([&](Operation *op) {
-      if (!isa<StepOp>(op) && (stepsOnly || !isa<AttentionOp, StateOp>(op)))
+      bool isLowered =
+          isa<StepOp>(op) || (isa<AttentionOp, StateOp>(op) &&
+                              (!stepsOnly || (alsoF32 && multipliesF32(op))));
+      if (!isLowered)
         return WalkResult::advance();
       std::string obstacle = findObstacle(cast<DimRoleOpInterface>(op));
       if (obstacle.empty())
@@ -356,16 +384,16 @@ struct ToRecurrence : linattn::impl::LinattnToRecurrenceBase<ToRecurrence> {
       return signalPassFailure();
 
     RewritePatternSet patterns(&getContext());
-    populateToRecurrencePatterns(patterns, stepsOnly);
+    populateToRecurrencePatterns(patterns, stepsOnly, alsoF32);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 } // namespace
 
 void mlir::linattn::populateToRecurrencePatterns(RewritePatternSet &patterns,
-                                                 bool stepsOnly) {
+                                                 bool stepsOnly, bool alsoF32) {
   patterns.add<StepToRecurrence>(patterns.getContext());
-  if (!stepsOnly)
+  if (!stepsOnly || alsoF32)
     patterns.add<AttentionToRecurrence, StateToRecurrence>(
-        patterns.getContext());
+        patterns.getContext(), /*onlyF32=*/stepsOnly);
 }

@@ -54,6 +54,9 @@ def LinattnToRecurrence : Pass<"linattn-to-recurrence"> {
   let options = [
     Option<"stepsOnly", "steps-only", "bool", /*default=*/"false",
            "Lower only `linattn.step`">,
+    Option<"alsoF32", "also-f32", "bool", /*default=*/"false",
+           "With steps-only, lower ops on queries, keys or values of f32, too: "
+           "for targets whose matrix instructions multiply 16 bits">,
   ];
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",

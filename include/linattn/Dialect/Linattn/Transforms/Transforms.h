@@ -34,9 +34,9 @@ void buildRuntimeChecks(OpBuilder &b, DimRoleOpInterface op);
 void buildRuntimeChecks(OpBuilder &b, linalg::LinalgOp op);
 
 /// Adds the patterns of `linattn-to-recurrence`. With `stepsOnly`, only the
-/// one for `linattn.step`.
+/// one for `linattn.step`, and with `alsoF32` those for ops on f32.
 void populateToRecurrencePatterns(RewritePatternSet &patterns,
-                                  bool stepsOnly = false);
+                                  bool stepsOnly = false, bool alsoF32 = false);
 
 /// Adds the patterns of `linattn-to-blocks`. They fail to match an op that has
 /// no schedule.
