@@ -26,22 +26,21 @@ using namespace mlir::linattn;
 static constexpr int64_t kRowsAtOnce = 16;
 
 bool linattn::isElementKernel(scf::ForallOp kernel) {
-  auto loops = llvm::to_vector(kernel.getBody()->getOps<scf::ForOp>());
-  if (loops.empty())
-    return true;
   // Whoever runs tokens one by one multiplies no matrices.
-  return loops.size() == 1 && loops[0].getOps<scf::ForOp>().empty() &&
-         llvm::none_of(loops[0].getOps<linalg::LinalgOp>(),
-                       [](linalg::LinalgOp op) {
-                         return isContraction(op) && op.getNumLoops() > 2;
-                       });
+  return llvm::all_of(kernel.getBody()->getOps<scf::ForOp>(), [](auto loop) {
+    return loop.template getOps<scf::ForOp>().empty() &&
+           llvm::none_of(loop.template getOps<linalg::LinalgOp>(),
+                         [](linalg::LinalgOp op) {
+                           return isContraction(op) && op.getNumLoops() > 2;
+                         });
+  });
 }
 
 namespace {
 /// What a dimension of a tile is in the kernel.
 enum class Role { Lane, Row };
 
-/// What a thread carries through the loop of the kernel.
+/// What a thread carries through a loop of the kernel.
 struct Carried {
   BlockArgument arg;
   Value init, next, result;
@@ -70,7 +69,7 @@ struct Product {
 };
 
 /// What is computed in one go over the rows: the kernel, or what is in front of
-/// its loop, in it or behind it.
+/// its loops, in one of them or behind them.
 struct Phase {
   SmallVector<Product> products;
   /// With a dimension that is the row, and others.
@@ -81,21 +80,28 @@ struct Phase {
   SmallVector<std::pair<Value, Value>> elements;
 };
 
+struct Loop {
+  scf::ForOp op;
+  SmallVector<Carried> carried;
+  /// Computes what the loop starts from.
+  Phase before;
+  Phase inside;
+};
+
 class ElementKernel {
 public:
   ElementKernel(scf::ForallOp kernel, KernelFrame &frame, OpBuilder &b,
                 int64_t threads)
       : kernel(kernel), frame(frame), b(b), threads(threads) {
-    auto loops = kernel.getBody()->getOps<scf::ForOp>();
-    if (!loops.empty())
-      loop = *loops.begin();
+    for (auto loop : kernel.getBody()->getOps<scf::ForOp>())
+      loops.push_back({loop, {}, {}, {}});
   }
 
   LogicalResult emit();
 
 private:
   LogicalResult findProducts(Block *block, Phase &phase);
-  LogicalResult findCarried();
+  LogicalResult findCarried(Loop &loop);
   LogicalResult findOutputs();
   LogicalResult addOutput(Operation *op, Output output, Phase &phase);
   LogicalResult setSize(Operation *op, Value tile, unsigned dim, Role role);
@@ -105,9 +111,14 @@ private:
   SmallVector<Value> getIndices(ArrayRef<Role> roles, Value row);
 
   LogicalResult emitLane();
-  LogicalResult emitLoop();
+  LogicalResult emitLoop(Loop &loop);
   LogicalResult emitPhase(Phase &phase);
-  LogicalResult loadVectors(Phase &phase, bool ofLoop);
+  LogicalResult loadVectors(Block *block, Phase &phase);
+  /// Lets a phase read what was computed before.
+  void addKnown(Phase &phase) {
+    llvm::append_range(phase.memories, known.memories);
+    llvm::append_range(phase.elements, known.elements);
+  }
   LogicalResult emitRows(Phase &phase, Value firstRow, int64_t count,
                          OpBuilder &outer);
   FailureOr<Value> getTerm(TileExpression &expression, const Product &product,
@@ -119,9 +130,11 @@ private:
   KernelFrame &frame;
   OpBuilder &b;
   int64_t threads;
-  scf::ForOp loop;
-  SmallVector<Carried> carried;
-  Phase before, inLoop, after;
+  std::vector<Loop> loops;
+  /// The rest of the kernel: it comes last.
+  Phase rest;
+  /// Of this, what all that follows can read.
+  Phase known;
   /// In the order in which they are found.
   llvm::MapVector<Value, SmallVector<Role>> roles;
   /// Tiles that are read along two dimensions.
@@ -274,33 +287,35 @@ LogicalResult ElementKernel::addOutput(Operation *op, Output output,
   for (auto [dim, role] : llvm::enumerate(output.roles))
     if (failed(setSize(op, output.tile, dim, role)))
       return failure();
-  (output.hasRows() ? phase.ofRows : phase.others)
-      .push_back(std::move(output));
+  (output.hasRows() ? phase.ofRows : phase.others).push_back(std::move(output));
   return success();
 }
 
-LogicalResult ElementKernel::findCarried() {
-  for (BlockArgument arg : loop.getRegionIterArgs())
+LogicalResult ElementKernel::findCarried(Loop &loop) {
+  scf::ForOp op = loop.op;
+  for (BlockArgument arg : op.getRegionIterArgs())
     if (!getAccess(arg, kernel))
-      carried.push_back({arg, loop.getTiedLoopInit(arg)->get(),
-                         loop.getTiedLoopYieldedValue(arg)->get(),
-                         loop.getTiedLoopResult(arg)});
-  for (Carried &value : carried) {
+      loop.carried.push_back({arg, op.getTiedLoopInit(arg)->get(),
+                              op.getTiedLoopYieldedValue(arg)->get(),
+                              op.getTiedLoopResult(arg)});
+  for (Carried &value : loop.carried) {
     auto type = dyn_cast<RankedTensorType>(value.arg.getType());
     if (!type && value.arg.getType().isIntOrIndexOrFloat())
       continue;
     if (!type || !type.getElementType().isF32())
-      return loop.emitOpError("expects carried values to be scalars, or tiles "
-                              "of f32, but got ")
+      return op.emitOpError("expects carried values to be scalars, or tiles "
+                            "of f32, but got ")
              << value.arg.getType();
-    std::optional<SmallVector<Role>> known = inferRoles(value.arg);
-    SmallVector<Role> tileRoles(known ? *known : getRoles(value.next));
+    std::optional<SmallVector<Role>> found = inferRoles(value.arg);
+    if (!found)
+      found = inferRoles(value.result);
+    SmallVector<Role> tileRoles(found ? *found : getRoles(value.next));
     for (Value same : {Value(value.arg), value.next, value.init, value.result})
       assignRoles(same, tileRoles);
     Output next{value.next, {}, &value, tileRoles};
     Output init{value.init, {}, &value, tileRoles};
-    if (failed(addOutput(loop, next, inLoop)) ||
-        failed(addOutput(loop, init, before)))
+    if (failed(addOutput(op, next, loop.inside)) ||
+        failed(addOutput(op, init, loop.before)))
       return failure();
     if (!next.hasRows())
       continue;
@@ -310,19 +325,19 @@ LogicalResult ElementKernel::findCarried() {
     value.memory = LLVM::AllocaOp::create(
         entry, loc, LLVM::LLVMPointerType::get(b.getContext()), b.getF32Type(),
         arith::ConstantIntOp::create(entry, loc, numRows, 32), 4);
-    inLoop.memories.push_back({value.arg, value.memory});
-    after.memories.push_back({value.result, value.memory});
+    loop.inside.memories.push_back({value.arg, value.memory});
   }
   return success();
 }
 
 LogicalResult ElementKernel::findOutputs() {
-  if (loop) {
-    SmallVector<OutputStore> storesInLoop, storesAfterLoop;
-    if (failed(findStores(kernel, loop, storesInLoop, storesAfterLoop)))
+  if (!loops.empty()) {
+    Loop &last = loops.back();
+    SmallVector<OutputStore> inLoop, afterLoop;
+    if (failed(findStores(kernel, last.op, inLoop, afterLoop)))
       return failure();
-    for (auto [stores, phase] : {std::pair(&storesInLoop, &inLoop),
-                                 std::pair(&storesAfterLoop, &after)})
+    for (auto [stores, phase] :
+         {std::pair(&inLoop, &last.inside), std::pair(&afterLoop, &rest)})
       for (const OutputStore &output : *stores)
         if (failed(addOutput(output.op, {output.tile, output.access}, *phase)))
           return failure();
@@ -330,8 +345,8 @@ LogicalResult ElementKernel::findOutputs() {
   }
   for (Operation &op : kernel.getTerminator().getYieldingOps()) {
     auto insert = cast<tensor::ParallelInsertSliceOp>(op);
-    if (failed(addOutput(
-            &op, {insert.getSource(), getAccess(insert, kernel)}, after)))
+    if (failed(addOutput(&op, {insert.getSource(), getAccess(insert, kernel)},
+                         rest)))
       return failure();
   }
   return success();
@@ -348,8 +363,8 @@ FailureOr<Value> ElementKernel::getTerm(TileExpression &expression,
   for (OpOperand *operand : op.getDpsInputOperands()) {
     SmallVector<Role> operandRoles =
         getTileRoles(op.getMatchingIndexingMap(operand), product.loops);
-    FailureOr<Value> element = expression.getElement(
-        operand->get(), getIndices(operandRoles, row));
+    FailureOr<Value> element =
+        expression.getElement(operand->get(), getIndices(operandRoles, row));
     if (failed(element))
       return failure();
     term = term ? arith::MulFOp::create(b, op.getLoc(), term, *element,
@@ -427,14 +442,13 @@ LogicalResult ElementKernel::emitRows(Phase &phase, Value firstRow,
     Value row = arith::AddIOp::create(
         b, loc, firstRow, arith::ConstantIntOp::create(b, loc, i, 32));
     for (auto [tile, memory] : phase.memories)
-      expression.addLeaf(
-          tile,
-          LLVM::LoadOp::create(b, loc, b.getF32Type(),
-                               getRowAddress(memory, row)),
-          getIndices(getRoles(tile), row));
+      expression.addLeaf(tile,
+                         LLVM::LoadOp::create(b, loc, b.getF32Type(),
+                                              getRowAddress(memory, row)),
+                         getIndices(getRoles(tile), row));
     for (const Output &output : phase.ofRows) {
-      FailureOr<Value> value = expression.getElement(
-          output.tile, getIndices(output.roles, row));
+      FailureOr<Value> value =
+          expression.getElement(output.tile, getIndices(output.roles, row));
       if (failed(value))
         return failure();
       computed.push_back({&output, *value, row});
@@ -455,15 +469,18 @@ LogicalResult ElementKernel::emitRows(Phase &phase, Value firstRow,
 
 /// Loads elements that are read in every row: stores of matrices stand between
 /// the reads otherwise.
-LogicalResult ElementKernel::loadVectors(Phase &phase, bool ofLoop) {
+LogicalResult ElementKernel::loadVectors(Block *block, Phase &phase) {
   OpBuilder outer(b);
   TileExpression expression(frame, b, outer);
+  auto bodies =
+      llvm::map_to_vector(loops, [](Loop &loop) { return loop.op.getBody(); });
   SmallVector<Value> tiles;
   for (auto &[tile, tileRoles] : roles)
     if (tileRoles == SmallVector<Role>{Role::Lane} &&
         !ambiguous.contains(tile) && getAccess(tile, kernel) &&
         !tile.getDefiningOp<linalg::LinalgOp>() &&
-        (loop && loop.getBody() == tile.getParentBlock()) == ofLoop)
+        (tile.getParentBlock() == block) ==
+            llvm::is_contained(bodies, tile.getParentBlock()))
       tiles.push_back(tile);
   for (Value tile : tiles) {
     FailureOr<Value> value = expression.getElement(tile, lane);
@@ -529,20 +546,24 @@ LogicalResult ElementKernel::emitPhase(Phase &phase) {
   for (const Product &product : phase.products)
     last.addLeaf(product.op->getResult(0), product.sum, lane);
   for (const Output &output : phase.others) {
-    FailureOr<Value> value = last.getElement(
-        output.tile, getIndices(output.roles, /*row=*/Value()));
+    FailureOr<Value> value =
+        last.getElement(output.tile, getIndices(output.roles, /*row=*/Value()));
     if (failed(value) || failed(store(output, *value, /*row=*/Value())))
       return failure();
   }
   return success();
 }
 
-LogicalResult ElementKernel::emitLoop() {
-  Location loc = loop.getLoc();
+LogicalResult ElementKernel::emitLoop(Loop &loop) {
+  scf::ForOp op = loop.op;
+  Location loc = op.getLoc();
+  addKnown(loop.before);
+  if (failed(emitPhase(loop.before)))
+    return failure();
   // Scalars, and elements of tiles without rows.
   SmallVector<Carried *> values;
   SmallVector<Value> inits;
-  for (Carried &value : carried) {
+  for (Carried &value : loop.carried) {
     if (value.memory)
       continue;
     if (!isa<RankedTensorType>(value.arg.getType())) {
@@ -562,23 +583,23 @@ LogicalResult ElementKernel::emitLoop() {
     else
       frame.bind(tile, element);
   };
-  FailureOr<Value> lower = frame.getScalar(b, loop.getLowerBound());
-  FailureOr<Value> upper = frame.getScalar(b, loop.getUpperBound());
-  FailureOr<Value> step = frame.getScalar(b, loop.getStep());
+  FailureOr<Value> lower = frame.getScalar(b, op.getLowerBound());
+  FailureOr<Value> upper = frame.getScalar(b, op.getUpperBound());
+  FailureOr<Value> step = frame.getScalar(b, op.getStep());
   if (failed(lower) || failed(upper) || failed(step))
     return failure();
-  auto tokens = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
-  if (tokens.getBody()->mightHaveTerminator())
-    tokens.getBody()->getTerminator()->erase();
+  auto emitted = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
+  if (emitted.getBody()->mightHaveTerminator())
+    emitted.getBody()->getTerminator()->erase();
   {
     OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(tokens.getBody());
-    frame.bind(loop.getInductionVar(), tokens.getInductionVar());
-    inLoop.elements = before.elements;
-    for (auto [value, arg] : llvm::zip(values, tokens.getRegionIterArgs()))
-      know(inLoop, value->arg, arg);
-    if (failed(loadVectors(inLoop, /*ofLoop=*/true)) ||
-        failed(emitPhase(inLoop)))
+    b.setInsertionPointToEnd(emitted.getBody());
+    frame.bind(op.getInductionVar(), emitted.getInductionVar());
+    addKnown(loop.inside);
+    for (auto [value, arg] : llvm::zip(values, emitted.getRegionIterArgs()))
+      know(loop.inside, value->arg, arg);
+    if (failed(loadVectors(op.getBody(), loop.inside)) ||
+        failed(emitPhase(loop.inside)))
       return failure();
     SmallVector<Value> yielded;
     for (Carried *value : values) {
@@ -592,27 +613,35 @@ LogicalResult ElementKernel::emitLoop() {
     }
     scf::YieldOp::create(b, loc, yielded);
   }
-  after.elements = before.elements;
-  for (auto [value, result] : llvm::zip(values, tokens.getResults()))
-    know(after, value->result, result);
+  for (auto [value, result] : llvm::zip(values, emitted.getResults()))
+    know(known, value->result, result);
+  for (const Carried &value : loop.carried)
+    if (value.memory)
+      known.memories.push_back({value.result, value.memory});
   return success();
 }
 
 LogicalResult ElementKernel::emitLane() {
-  Phase &first = loop ? before : after;
-  if (failed(loadVectors(first, /*ofLoop=*/false)))
+  if (failed(loadVectors(/*block=*/nullptr, known)))
     return failure();
-  if (loop && (failed(emitPhase(before)) || failed(emitLoop())))
-    return failure();
-  return emitPhase(after);
+  for (Loop &loop : loops)
+    if (failed(emitLoop(loop)))
+      return failure();
+  addKnown(rest);
+  return emitPhase(rest);
 }
 
 LogicalResult ElementKernel::emit() {
-  if (failed(findProducts(kernel.getBody(), after)))
+  if (failed(findProducts(kernel.getBody(), rest)))
     return failure();
-  if (loop && (failed(findProducts(loop.getBody(), inLoop)) ||
-               failed(findCarried())))
-    return failure();
+  for (Loop &loop : loops)
+    if (failed(findProducts(loop.op.getBody(), loop.inside)))
+      return failure();
+  // What the last loop carries may be read by a product, and started from what
+  // another one leaves.
+  for (Loop &loop : llvm::reverse(loops))
+    if (failed(findCarried(loop)))
+      return failure();
   if (failed(findOutputs()))
     return failure();
   Location loc = kernel.getLoc();

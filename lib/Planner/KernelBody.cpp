@@ -217,7 +217,8 @@ llvm::SetVector<Value> linattn::getVectorLeaves(Value tile,
 }
 
 /// The vectors below a tile of at most one dimension that a matrix or a carried
-/// element is computed from: the tile itself, or what a scalar is an element of.
+/// element is computed from: the tile itself, or what a scalar is an element
+/// of.
 static void collectReadVectors(Value tile, scf::ForallOp kernel,
                                llvm::SetVector<Value> &vectors) {
   auto type = dyn_cast<RankedTensorType>(tile.getType());

@@ -553,7 +553,7 @@ struct LinattnSplitSequence
   void runOnOperation() override {
     if (segments < 0) {
       getOperation().emitError("expects `segments` to be 0 or more, but got ")
-          << segments;
+          << segments.getValue();
       return signalPassFailure();
     }
     if (segments == 1)

@@ -97,7 +97,7 @@ F32 = dict(query_type="f32", key_type="f32", value_type="f32", output_type="f32"
 MIXED = dict(query_type="bf16", key_type="f32", value_type="f16", output_type="bf16")
 
 
-@pytest.mark.parametrize("chip", ["sm_90a", "sm_80"])
+@pytest.mark.parametrize("chip, options", [("sm_90a", ""), ("sm_80", ""), ("sm_90a", "segments=3")])
 @pytest.mark.parametrize(
     "op, decay, reverse, layouts, head_sizes, types, offsets",
     [
@@ -110,7 +110,7 @@ MIXED = dict(query_type="bf16", key_type="f32", value_type="f16", output_type="b
         ("state", "vector", True, ("bnhd", "kv"), (64, 48), MIXED, None),
     ],
 )
-def test_f32(op, decay, reverse, layouts, head_sizes, types, offsets, chip):
+def test_f32(op, decay, reverse, layouts, head_sizes, types, offsets, chip, options):
     """A loop over tokens, which multiplies no matrices."""
     layout, state_layout = layouts
     ends = {} if op == "state" else dict(initial=True, final=True)
@@ -118,7 +118,7 @@ def test_f32(op, decay, reverse, layouts, head_sizes, types, offsets, chip):
         op, decay, reverse=reverse, layout=layout, state_layout=state_layout, head_sizes=head_sizes,
         offsets=offsets and "i32", **types, **ends,
     )  # fmt: skip
-    check(program, Sizes(1, 20, offsets), chip=chip)
+    check(program, Sizes(1, 20, offsets), options, chip=chip)
 
 
 @pytest.mark.parametrize("options", ["", "early"])

@@ -64,12 +64,10 @@ struct LoadLowering : TilePattern<LoadOp> {
     LoadGroupOp group = program.getGroup(op);
     Value barrier = getBarrier(e, rewriter.getRemappedValue(group.getBarrier()),
                                rewriter.getRemappedValue(group.getIndex()));
-    TileCopy copy{program.getCrew(op),
-                  adaptor.getDestination().front(),
-                  op.getDestination().getType(),
-                  op.getSource().getType(),
-                  adaptor.getSource(),
-                  getSingle(adaptor.getCoordinates())};
+    TileCopy copy{
+        program.getCrew(op),           adaptor.getDestination().front(),
+        op.getDestination().getType(), op.getSource().getType(),
+        adaptor.getSource(),           getSingle(adaptor.getCoordinates())};
     if (copy.global.isAligned())
       target.load(e, copy, barrier);
     else
@@ -92,7 +90,8 @@ struct StoreLowering : TilePattern<StoreOp> {
     target.store(e,
                  {program.getCrew(op), adaptor.getSource().front(),
                   op.getSource().getType(), op.getDestination().getType(),
-                  adaptor.getDestination(), getSingle(adaptor.getCoordinates())},
+                  adaptor.getDestination(),
+                  getSingle(adaptor.getCoordinates())},
                  validRows);
     rewriter.eraseOp(op);
     return success();

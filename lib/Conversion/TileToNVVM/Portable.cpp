@@ -52,7 +52,8 @@ public:
       emitCopies();
       // Lanes that copy less do not go on alone to what they wait for next.
       NVVM::SyncWarpOp::create(e.b, e.loc, e.i32(-1));
-      buildPTX(e.b, e.loc, "cp.async.wait_all;", {}, {}, /*clobbersMemory=*/true);
+      buildPTX(e.b, e.loc, "cp.async.wait_all;", {}, {},
+               /*clobbersMemory=*/true);
       buildPTX(e.b, e.loc,
                "{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [$0]; }",
                {}, {barrier});

@@ -111,8 +111,8 @@ void mlir::linattn::tile::loadUnits(Emitter &e, const TileCopy &copy) {
               });
 }
 
-/// What can be copied at once where whole units cannot: as many bytes as rows of
-/// the tensor are a multiple of.
+/// What can be copied at once where whole units cannot: as many bytes as rows
+/// of the tensor are a multiple of.
 static int64_t getPartBytes(const TileCopy &copy) {
   return copy.global.isAligned() ? 2 : copy.global.getAlignment();
 }
@@ -127,12 +127,11 @@ void mlir::linattn::tile::loadParts(Emitter &e, const TileCopy &copy) {
   // The words of a part that lies in the tensor, or half a word.
   auto load = [&](Value address) -> SmallVector<Value> {
     if (wordsPerPart == 0) {
-      Value half =
-          LLVM::LoadOp::create(b, loc, b.getI16Type(), address, bytes);
+      Value half = LLVM::LoadOp::create(b, loc, b.getI16Type(), address, bytes);
       return {arith::ExtUIOp::create(b, loc, i32, half)};
     }
-    Value part = LLVM::LoadOp::create(b, loc, VectorType::get(wordsPerPart, i32),
-                                      address, bytes);
+    Value part = LLVM::LoadOp::create(
+        b, loc, VectorType::get(wordsPerPart, i32), address, bytes);
     SmallVector<Value> words;
     for (int64_t i = 0; i < wordsPerPart; ++i)
       words.push_back(LLVM::ExtractElementOp::create(b, loc, part, e.i32(i)));
@@ -161,8 +160,8 @@ void mlir::linattn::tile::loadParts(Emitter &e, const TileCopy &copy) {
           b.setInsertionPointAfter(ifOp);
           Value part = ifOp.getResult(0);
           if (wordsPerPart == 0 && first % 2 == 1)
-            words.back() = arith::OrIOp::create(b, loc, words.back(),
-                                                e.shl(part, 16));
+            words.back() =
+                arith::OrIOp::create(b, loc, words.back(), e.shl(part, 16));
           else
             llvm::append_range(words, ifOp.getResults());
         }
@@ -180,8 +179,7 @@ void mlir::linattn::tile::storeUnits(Emitter &e, const TileCopy &copy,
   Window window(e, copy, valid);
   auto words = VectorType::get(4, b.getI32Type());
   int64_t bytes = getPartBytes(copy), elements = bytes / 2;
-  auto parts =
-      VectorType::get(kUnit / elements, b.getIntegerType(8 * bytes));
+  auto parts = VectorType::get(kUnit / elements, b.getIntegerType(8 * bytes));
   auto storeParts = [&](Value data, Value row, Value column) {
     Value single = LLVM::BitcastOp::create(b, e.loc, parts, data);
     for (int64_t i = 0; i < parts.getNumElements(); ++i)
@@ -191,9 +189,8 @@ void mlir::linattn::tile::storeUnits(Emitter &e, const TileCopy &copy,
              [&] {
                Value part =
                    LLVM::ExtractElementOp::create(b, e.loc, single, e.i32(i));
-               LLVM::StoreOp::create(b, e.loc, part,
-                                     window.at(row, column, i * elements),
-                                     bytes);
+               LLVM::StoreOp::create(
+                   b, e.loc, part, window.at(row, column, i * elements), bytes);
              });
   };
   forEachUnit(

@@ -65,3 +65,35 @@ tile.kernel @contract() warpgroups 1 {
   // SM120-COUNT-4: nvvm.stmatrix
   tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
 }
+
+// -----
+
+// Each thread arrives for what it has copied itself, when the rest is there.
+// CHECK-LABEL: llvm.func @parts
+// CHECK-SAME: (%{{[^,]*}}: !llvm.ptr<1>, %{{[^,]*}}: i64, %{{[^,]*}}: i64, %{{[^,]*}}: i64
+tile.kernel @parts(%g: !tile.global<2, 64, bf16, align 2>, %h: !tile.global<2, 64, bf16>) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %t = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %u = tile.alloc {offset = 8192 : i64} : !tile.shared<1, 64, 64, bf16>
+  %full = tile.barrier_init {offset = 16384 : i64} : !tile.barrier<1, 1>
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
+    // CHECK: nvvm.cp.async.shared.global
+    // CHECK: scf.for
+    // CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 2 : i64} : !llvm.ptr<1> -> i16
+    // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<3>
+    // CHECK: nvvm.bar.warp.sync
+    // CHECK: cp.async.wait_all
+    // CHECK: mbarrier.arrive.shared.b64
+    // CHECK-NOT: nvvm.cp.async.mbarrier.arrive
+    tile.load_group %full[%c0] : !tile.barrier<1, 1> {
+      tile.load %h[%c0, %c0] to %u : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+      tile.load %g[%c0, %c0] to %t : !tile.global<2, 64, bf16, align 2> to !tile.shared<1, 64, 64, bf16>
+    }
+  }
+  tile.role "stores" first 0 count 1 registers 240 {
+  ^bb0(%group: i32):
+    // CHECK-COUNT-8: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
+    tile.store %t to %g[%c0, %c0] : !tile.shared<1, 64, 64, bf16> to !tile.global<2, 64, bf16, align 2>
+  }
+}

@@ -43,3 +43,18 @@ tile.kernel @vector_of_two_warps(%v: !tile.vector<64>) warpgroups 2 {
     %s = tile.vector_scan %v : !tile.vector<64>
   }
 }
+
+// -----
+
+tile.kernel @parts_by_two_warps(%g: !tile.global<2, 64, bf16, align 4>) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %t = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %full = tile.barrier_init {offset = 8192 : i64} : !tile.barrier<1, 1>
+  tile.role "loads" warp 4 count 2 registers 24 {
+  ^bb0(%warp: i32):
+    tile.load_group %full[%c0] : !tile.barrier<1, 1> {
+      // expected-error @below {{expects a role of one warp for a tensor that is not aligned to 16 bytes, but got 2 warps}}
+      tile.load %g[%c0, %c0] to %t : !tile.global<2, 64, bf16, align 4> to !tile.shared<1, 64, 64, bf16>
+    }
+  }
+}

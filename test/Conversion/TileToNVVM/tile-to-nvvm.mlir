@@ -143,3 +143,40 @@ tile.kernel @through_loop(%n: i32) warpgroups 1 {
   // CHECK: wgmma.wait_group.sync.aligned 0;
   %z = tile.wait %r : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
 }
+
+// -----
+
+// Rows of parts of units have no map. The threads copy them before one of them
+// arrives and issues the other loads.
+// CHECK-LABEL: llvm.func @parts
+// CHECK-SAME: (%{{[^,]*}}: !llvm.ptr<1>, %{{[^,]*}}: i64, %{{[^,]*}}: i64, %{{[^,]*}}: i64
+tile.kernel @parts(%g: !tile.global<2, 64, bf16, align 2>, %h: !tile.global<2, 64, bf16>) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %t = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %u = tile.alloc {offset = 8192 : i64} : !tile.shared<1, 64, 64, bf16>
+  %full = tile.barrier_init {offset = 16384 : i64} : !tile.barrier<1, 1>
+  tile.role "loads" warp 4 count 1 registers 24 {
+  ^bb0(%warp: i32):
+    // CHECK: scf.for
+    // CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 2 : i64} : !llvm.ptr<1> -> i16
+    // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<3>
+    // CHECK: nvvm.fence.proxy
+    // CHECK-NEXT: arith.constant -1
+    // CHECK-NEXT: nvvm.bar.warp.sync
+    // CHECK: scf.if
+    // CHECK: arith.constant 8192
+    // CHECK: mbarrier.arrive.expect_tx
+    // CHECK: cp.async.bulk.tensor
+    tile.load_group %full[%c0] : !tile.barrier<1, 1> {
+      tile.load %h[%c0, %c0] to %u : !tile.global<2, 64, bf16> to !tile.shared<1, 64, 64, bf16>
+      tile.load %g[%c0, %c0] to %t : !tile.global<2, 64, bf16, align 2> to !tile.shared<1, 64, 64, bf16>
+    }
+  }
+  tile.role "stores" first 0 count 1 registers 240 {
+  ^bb0(%group: i32):
+    // CHECK-NOT: nvvm.cp.async.bulk.tensor.global.shared.cta
+    // CHECK: nvvm.cp.async.bulk.commit.group
+    // CHECK-COUNT-8: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
+    tile.store %t to %g[%c0, %c0] : !tile.shared<1, 64, 64, bf16> to !tile.global<2, 64, bf16, align 2>
+  }
+}

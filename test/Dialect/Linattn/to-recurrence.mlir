@@ -1,8 +1,11 @@
 // RUN: linattn-opt %s -split-input-file --linattn-to-recurrence --canonicalize --cse | FileCheck %s
 // RUN: linattn-opt %s -split-input-file --linattn-to-recurrence=steps-only | FileCheck %s --check-prefix=STEPS
+// RUN: linattn-opt %s -split-input-file --linattn-to-recurrence="steps-only also-f32" | FileCheck %s --check-prefix=F32
 
 // CHECK-LABEL: func @attention
 // STEPS-LABEL: func @attention
+// F32-LABEL: func @attention
+// F32-NOT: {{^ *%.*}}linattn.
 func.func @attention(%q: tensor<1x?x2x16xf32>, %g: tensor<1x?x2xf32>, %o: tensor<1x?x2x16xf32>) -> tensor<1x?x2x16xf32> {
   // STEPS: linattn.attention
   // CHECK: %[[N:.*]] = tensor.dim %{{.*}}, %c1
@@ -61,4 +64,14 @@ func.func @state(%k: tensor<1x?x2x16xf32>, %g: tensor<1x?x2xf32>, %s: tensor<1x2
       key_decay(%g : tensor<1x?x2xf32>) outs(%s, %t : tensor<1x2x16x16xf32>, tensor<1x2xf32>)
       -> tensor<1x2x16x16xf32>, tensor<1x2xf32>
   return %r#0, %r#1 : tensor<1x2x16x16xf32>, tensor<1x2xf32>
+}
+
+// -----
+
+// F32-LABEL: func @of_16_bits
+func.func @of_16_bits(%q: tensor<1x?x2x16xbf16>, %g: tensor<1x?x2xf32>, %o: tensor<1x?x2x16xbf16>) -> tensor<1x?x2x16xbf16> {
+  // F32: linattn.attention
+  %r = linattn.attention ins(%q, %q, %q : tensor<1x?x2x16xbf16>, tensor<1x?x2x16xbf16>, tensor<1x?x2x16xbf16>)
+      key_decay(%g : tensor<1x?x2xf32>) outs(%o : tensor<1x?x2x16xbf16>) -> tensor<1x?x2x16xbf16>
+  return %r : tensor<1x?x2x16xbf16>
 }

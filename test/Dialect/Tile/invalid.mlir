@@ -40,6 +40,11 @@ func.func private @global_rank(!tile.global<6, 64, bf16>)
 
 // -----
 
+// expected-error @below {{expects an alignment of 2, 4, 8 or 16 bytes, but got 6}}
+func.func private @global_alignment(!tile.global<2, 64, bf16, align 6>)
+
+// -----
+
 // expected-error @below {{expects at least one arrival, but got 0}}
 func.func private @barrier_arrivals(!tile.barrier<1, 0>)
 
