@@ -9,6 +9,9 @@
 #include "linattn/Driver/Compiler.h"
 
 #include "linattn/ABI/Passes.h"
+#include "linattn/Dialect/Tile/IR/Tile.h"
+#include "linattn/Dialect/Tile/Transforms/Passes.h"
+#include "linattn/Driver/DeviceCode.h"
 #include "linattn/Host/Passes.h"
 #include "linattn/InitAll.h"
 #include "linattn/NormalForm/Passes.h"
@@ -59,6 +62,16 @@ static void setHostOptions(const llvm::TargetMachine &targetMachine,
   }
 }
 
+/// From functions on tensors to ones of the C ABI in the LLVM dialect.
+static void addHostPasses(PassManager &pm, const HostPipelineOptions &host) {
+  pm.addPass(createLinattnResultsToDestinations());
+  buildNormalFormToBuffersPipeline(pm, host);
+  pm.addPass(createLinattnAllocsToWorkspace());
+  pm.addPass(createLinattnAssertsToStatus());
+  buildBuffersToLLVMPipeline(pm, host);
+  pm.addPass(createLinattnEmitCInterface());
+}
+
 LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
                                    const CompileOptions &options,
                                    llvm::TargetMachine &targetMachine) {
@@ -86,15 +99,33 @@ LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
     setHostOptions(targetMachine, host);
     buildNormalFormPipeline(pm, normalForm);
     pm.addNestedPass<func::FuncOp>(createLinattnVerifyNormalForm());
-    pm.addPass(createLinattnResultsToDestinations());
-    buildNormalFormToBuffersPipeline(pm, host);
-    pm.addPass(createLinattnAllocsToWorkspace());
-    pm.addPass(createLinattnAssertsToStatus());
-    buildBuffersToLLVMPipeline(pm, host);
-    pm.addPass(createLinattnEmitCInterface());
+    addHostPasses(pm, host);
     break;
   }
   }
+  return pm.run(module);
+}
+
+/// Lowers functions that launch tile programs: those that the module holds, or
+/// else those that are made for a GPU.
+static LogicalResult lowerByTiles(ModuleOp module,
+                                  const CompileOptions &options,
+                                  llvm::TargetMachine &targetMachine) {
+  if (module.getOps<tile::KernelOp>().empty() &&
+      failed(lowerToTile(module, options, *getDeviceTarget("sm_90a"),
+                         options.plan)))
+    return failure();
+  auto pm = PassManager::on<ModuleOp>(module.getContext());
+  if (failed(applyPassManagerCLOptions(pm)))
+    return failure();
+  HostPipelineOptions host;
+  setHostOptions(targetMachine, host);
+  // The crews of a block take turns in one thread.
+  host.parallel = false;
+  pm.addPass(createLinattnOutlineSizes());
+  pm.addPass(tile::createTileAllocateShared());
+  pm.addPass(tile::createConvertTileToHost());
+  addHostPasses(pm, host);
   return pm.run(module);
 }
 
@@ -144,7 +175,9 @@ llvm::Error mlir::linattn::emitCode(llvm::Module &module,
 std::unique_ptr<llvm::MemoryBuffer>
 mlir::linattn::compileToObject(ModuleOp module, const CompileOptions &options,
                                llvm::TargetMachine &targetMachine) {
-  if (failed(lower(module, Level::LLVM, options, targetMachine)))
+  if (failed(options.target == kTileHostTarget
+                 ? lowerByTiles(module, options, targetMachine)
+                 : lower(module, Level::LLVM, options, targetMachine)))
     return nullptr;
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> llvmModule =

@@ -30,15 +30,6 @@ mlir::linattn::getTensor(const Buffer &buffer,
   llvm_unreachable("no such kind");
 }
 
-/// The order in which the kernel sees the dimensions, outermost first.
-static SmallVector<int64_t> getDims(tile::KernelOp kernel, unsigned argument) {
-  auto type = cast<tile::GlobalType>(kernel.getArgumentTypes()[argument]);
-  if (auto dims = kernel.getArgAttrOfType<DenseI64ArrayAttr>(
-          argument, tile::kDimsAttrName))
-    return llvm::to_vector(dims.asArrayRef());
-  return llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
-}
-
 //===----------------------------------------------------------------------===//
 // Strides
 //===----------------------------------------------------------------------===//
@@ -89,7 +80,7 @@ void mlir::linattn::describeStrides(tile::LaunchOp launch,
       continue;
     }
     tensor->alignment = std::max(tensor->alignment, global.getAlignment());
-    SmallVector<int64_t> dims = getDims(kernel, argument.first);
+    SmallVector<int64_t> dims = tile::getTensorDims(kernel, argument.first);
     for (int64_t dim : ArrayRef(dims).drop_back())
       describeStride(tensor->strides[dim],
                      global.getAlignment() / tensor->elementBytes);
@@ -155,7 +146,7 @@ LogicalResult ParameterBuilder::addPointer(const Buffer &buffer) {
 
 LogicalResult ParameterBuilder::addGlobal(unsigned argument,
                                           const Buffer &buffer) {
-  SmallVector<int64_t> dims = getDims(kernel, argument);
+  SmallVector<int64_t> dims = tile::getTensorDims(kernel, argument);
   SmallVector<Expression> sizes, strides;
   for (int64_t dim : dims) {
     FailureOr<Expression> size = expressions.getSize(buffer.shape, dim),

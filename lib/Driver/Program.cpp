@@ -9,7 +9,9 @@
 #include "linattn/Driver/Program.h"
 
 #include "linattn/Driver/Compiler.h"
+#include "linattn/Driver/TileMachine.h"
 
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/TargetSelect.h"
@@ -44,6 +46,16 @@ Program::load(std::unique_ptr<llvm::MemoryBuffer> object) {
     if (!openMP)
       return openMP.takeError();
     dylib.addGenerator(std::move(*openMP));
+  }
+  if (object->getBuffer().contains(kTileMachinePrefix)) {
+    llvm::orc::SymbolMap symbols;
+    for (auto [name, address] : getTileMachineFunctions())
+      symbols[(*jit)->mangleAndIntern(name)] = {
+          llvm::orc::ExecutorAddr::fromPtr(address),
+          llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
+    if (llvm::Error error =
+            dylib.define(llvm::orc::absoluteSymbols(std::move(symbols))))
+      return error;
   }
   if (llvm::Error error = (*jit)->addObjectFile(std::move(object)))
     return error;

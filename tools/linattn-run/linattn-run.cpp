@@ -12,6 +12,7 @@
 #include "linattn/Driver/DeviceCode.h"
 #include "linattn/Driver/Executor.h"
 #include "linattn/Driver/Npy.h"
+#include "linattn/Driver/TileMachine.h"
 #include "linattn/InitAll.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -97,6 +98,19 @@ static cl::opt<unsigned>
            cl::desc("Run this many times, each from the same arguments, and "
                     "time the fastest"),
            cl::init(1), cl::value_desc("count"), cl::cat(category));
+static cl::opt<bool> lateContractions(
+    "late-contractions",
+    cl::desc("On tile-host, contract when that is waited for"),
+    cl::cat(category));
+static cl::opt<bool> lateCopies("late-copies",
+                                cl::desc("On tile-host, load when nothing else "
+                                         "can be done and store when that is "
+                                         "waited for"),
+                                cl::cat(category));
+static cl::opt<bool>
+    lastFirst("last-first", cl::desc("On tile-host, run the last warps first"),
+              cl::cat(category));
+
 static LogicalResult reportError(const Twine &message) {
   llvm::WithColor::error(llvm::errs(), "linattn-run") << message << "\n";
   return failure();
@@ -504,16 +518,20 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
-  CompileFlags flags(category, "What to run on: host, or cuda for a GPU");
+  CompileFlags flags(category, "What to run on: host, cuda for a GPU, or "
+                               "tile-host for the host by way of the tile "
+                               "programs for a GPU");
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
   auto options = flags.get();
   if (!options)
     return failed(reportError(options.takeError()));
-  if (options->target != "host" && options->target != "cuda")
+  if (options->target != "host" && options->target != "cuda" &&
+      options->target != kTileHostTarget)
     return failed(reportError("unknown target '" + options->target +
-                              "': expected host or cuda"));
+                              "': expected host, cuda or " + kTileHostTarget));
+  setTileMachineOptions({lateContractions, lateCopies, lastFirst});
   auto input = llvm::MemoryBuffer::getFileOrSTDIN(inputPath);
   if (!input)
     return failed(reportError("cannot read '" + inputPath +

@@ -29,7 +29,7 @@ namespace linattn {
 
 /// What code is made for, and how.
 struct CompileOptions {
-  /// "host", or a GPU that getDeviceTarget knows.
+  /// "host", a GPU that getDeviceTarget knows, or kTileHostTarget.
   std::string target = "host";
   /// "native", or the name of a CPU of the target.
   std::string cpu = "native";
@@ -50,6 +50,9 @@ struct CompileOptions {
   /// Have ptxas make machine code for the target, if that is a GPU.
   bool assemble = true;
 };
+
+/// The host, by way of the tile programs that are made for a GPU: for tests.
+inline constexpr StringLiteral kTileHostTarget = "tile-host";
 
 /// How far a program is lowered.
 enum class Level { Schedule, Blocks, NormalForm, LLVM };

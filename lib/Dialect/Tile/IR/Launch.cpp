@@ -52,6 +52,15 @@ LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   return verifyDims(op, attr.getValue(), tensor.getRank());
 }
 
+SmallVector<int64_t>
+mlir::linattn::tile::getTensorDims(KernelOp kernel, unsigned argument) {
+  auto type = cast<GlobalType>(kernel.getArgumentTypes()[argument]);
+  if (auto dims =
+          kernel.getArgAttrOfType<DenseI64ArrayAttr>(argument, kDimsAttrName))
+    return llvm::to_vector(dims.asArrayRef());
+  return llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+}
+
 //===----------------------------------------------------------------------===//
 // Operands and arguments
 //===----------------------------------------------------------------------===//

@@ -45,6 +45,9 @@ inline constexpr int64_t kPanelColumns = 64;
 /// the dimensions of a tensor.
 inline constexpr llvm::StringLiteral kDimsAttrName = "tile.dims";
 
+/// That order for a `!tile.global` argument.
+SmallVector<int64_t> getTensorDims(KernelOp kernel, unsigned argument);
+
 /// How a launch passes one operand: `count` arguments of the kernel from
 /// `first`.
 struct KernelArguments {

@@ -202,4 +202,50 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "mlir::ModuleOp"> {
     "mlir::arith::ArithDialect", "mlir::scf::SCFDialect"];
 }
 
+def ConvertTileToHost : Pass<"convert-tile-to-host", "mlir::ModuleOp"> {
+  let summary = "Lower tile programs and their launches to run on the host";
+  let description = [{
+    For tests: what a tile program means, without a GPU and its instructions.
+    Every `tile.kernel` becomes a function of the block, of the first thread of
+    a crew and of the address of its arguments, which are words of 64 bits; a
+    tensor is its address, sizes and strides. Every `tile.launch` becomes a call
+    of `linattn_tile_launch`, which runs the function once for each crew of each
+    block, the crews of a block side by side, and says whether they came to an
+    end.
+
+    A tile in registers is the address of a buffer with all elements of the crew,
+    new for every value. Maps become loops over elements; copies, contractions
+    and barriers become calls of functions named `linattn_tile_...`, which
+    linattn-run has: see `linattn/Driver/TileMachine.h`. The program needs its
+    places in shared memory (`tile-allocate-shared`).
+
+    A `tile.fence` and `registers` become nothing, and neither does the layout of
+    tiles within a panel: what they do wrong is not seen here.
+
+    Before:
+
+    ```mlir
+    %s = tile.contract %q, %k : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    %t = tile.wait %s : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    ```
+
+    After:
+
+    ```mlir
+    %s = llvm.call @linattn_tile_new(%bytes) : (i64) -> !llvm.ptr
+    llvm.call @linattn_tile_contract(%s, %null, %rows, %columns, %depth, %q, ...) : (!llvm.ptr, !llvm.ptr, i64, ...) -> ()
+    llvm.call @linattn_tile_wait(%s) : (!llvm.ptr) -> ()
+    ```
+  }];
+  let options = [
+    Option<"smCount", "sm-count", "int64_t", /*default=*/"132",
+           "What tile.sm_count is">,
+  ];
+  let dependentDialects = [
+    "mlir::LLVM::LLVMDialect", "mlir::arith::ArithDialect",
+    "mlir::bufferization::BufferizationDialect", "mlir::cf::ControlFlowDialect",
+    "mlir::func::FuncDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect"];
+}
+
 #endif // LINATTN_DIALECT_TILE_TRANSFORMS_PASSES_TD
