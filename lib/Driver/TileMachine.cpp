@@ -169,6 +169,8 @@ public:
   /// False if the block does not come to an end.
   bool runBlock(int64_t block);
 
+  /// The crew that runs lets others run.
+  void yield() { swapcontext(&running->context, &scheduler); }
   /// The crew that runs waits.
   void wait(std::function<bool()> isReady, std::string what);
   /// Ends the block. Returns where a crew does not run.
@@ -212,6 +214,8 @@ void Machine::addCrew(int64_t firstThread, int64_t warps) {
 void Machine::start() {
   Crew &crew = machine->crew();
   machine->kernel(machine->block, crew.firstThread, machine->arguments);
+  if (!crew.contractions.empty() || !crew.stores.empty())
+    machine->stop("nothing waits for a contraction or a store");
   crew.isDone = true;
   swapcontext(&crew.context, &machine->scheduler);
 }
@@ -275,10 +279,6 @@ bool Machine::runBlock(int64_t number) {
     }
   }
   for (Crew &crew : crews) {
-    // Stores need not be waited for to be done in the end.
-    for (Work &store : crew.stores)
-      if (problem.empty())
-        store();
     crew.stores.clear();
     crew.contractions.clear();
     crew.loads.clear();
@@ -297,7 +297,7 @@ void Machine::wait(std::function<bool()> isReady, std::string what) {
     return;
   running->isReady = std::move(isReady);
   running->waitsFor = std::move(what);
-  swapcontext(&running->context, &scheduler);
+  yield();
 }
 
 void Machine::stop(const std::string &text) {
@@ -396,8 +396,11 @@ static void waitForBarrier(int64_t address, int64_t phase) {
                     std::to_string(address));
 }
 
+/// Those who wait for the arrival go on first: they may change what this crew
+/// has handed over.
 static void arriveAtBarrier(int64_t address) {
   machine->arrive(address, machine->crew().warps);
+  machine->yield();
 }
 
 static void synchronize(int64_t id, int64_t warpgroups) {

@@ -1,0 +1,112 @@
+# Part of the linattn project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the planner makes, run as tile programs, against the recurrence in f64.
+
+Every program runs in all ways that it leaves open, and must give the same bits.
+"""
+
+import numpy as np
+import pytest
+import tilehost
+
+import generality
+from covering import covering_array
+from dtypes import decode
+from programs import Program, Sizes, bound, expected_results, random_arguments
+from reference import rms_error
+
+DIMENSIONS = {
+    "key_decay": ["none", "const", "scalar"],
+    "types": ["bf16", "f16"],
+    "reverse": [False, True],
+    "layout": ["bnhd", "bhnd"],
+    "state_layout": ["kv", "vk"],
+    "states": [(False, False), (True, False), (False, True), (True, True)],
+    "offsets": [None, None, "i32", "i64"],
+    "heads": [((2, 2, 2, 2), False), ((2, 1, 1, 2), False), ((2, 2, 1, 1), True)],
+    "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
+    "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
+    "gate": ["mild", "moderate"],
+    "options": [
+        "", "early", "state-first publish-first", "recompute stages=1", "early state-first stages=2",
+        "move-factors=false",
+    ],
+}  # fmt: skip
+TOKENS = [63, 1, 64, 200, 65, 450]
+OFFSETS = [(0, 5, 5, 70, 200), (0, 64, 128), (0, 0, 3)]
+
+
+def low(element):
+    return dict(query_type=element, key_type=element, value_type=element, output_type=element)
+
+
+def rows():
+    for number, row in enumerate(covering_array({n: len(v) for n, v in DIMENSIONS.items()})):
+        value = {name: DIMENSIONS[name][choice] for name, choice in row.items()}
+        (initial, final), (scale, update) = value.pop("states"), value.pop("scales")
+        (heads, dynamic), options, gate = value.pop("heads"), value.pop("options"), value.pop("gate")
+        program = Program(
+            **low(value.pop("types")), **value, heads=heads, dynamic_heads=dynamic, initial=initial,
+            final=final, scale=scale, update_scale=update,
+        )  # fmt: skip
+        # The schedule is that of the pipeline.
+        yield pytest.param(number, program, gate, options, id=f"{number:02}-{program} {options}".replace(" ", "_"))
+
+
+def check(program, sizes, options="", gate="mild", seed=0):
+    arguments = random_arguments(program, sizes, np.random.default_rng(seed), gate)
+    results, *others = (tilehost.run_program(program, arguments, options, way) for way in tilehost.WAYS)
+    for name, want in expected_results(program, arguments).items():
+        element = next(e for n, _, e in program.results() if n == name)
+        values = decode(results[name], element)
+        assert np.isfinite(values).all(), f"{name}: elements that were not written"
+        error = rms_error(values, want)
+        assert error < bound(program, name), f"{name}: {error} for {sizes}"
+        for other in others:
+            assert results[name].tobytes() == other[name].tobytes(), f"{name} depends on the order"
+
+
+@pytest.mark.parametrize("number, program, gate, options", rows())
+def test_attention(number, program, gate, options):
+    if program.offsets:
+        sizes = Sizes(offsets=OFFSETS[number % len(OFFSETS)])
+    else:
+        sizes = Sizes(1 + number % 2, TOKENS[number % len(TOKENS)])
+    check(program, sizes, options, gate, seed=number)
+
+
+@pytest.mark.parametrize("tokens", [0, 70])
+@pytest.mark.parametrize("decay, reverse, state_layout", [("none", False, "vk"), ("none", True, "kv")])
+def test_state(decay, reverse, state_layout, tokens):
+    program = Program(
+        "state", decay, reverse=reverse, state_layout=state_layout, head_sizes=(64, 128), **low("bf16")
+    )
+    check(program, Sizes(2, tokens))
+
+
+@pytest.mark.parametrize("sizes", [Sizes(2, 0), Sizes(offsets=(0, 0, 0)), Sizes(offsets=(0,))], ids=str)
+def test_no_tokens(sizes):
+    offsets = "i32" if sizes.offsets else None
+    program = Program(
+        key_decay="const", initial=True, final=True, offsets=offsets, head_sizes=(64, 64), **low("bf16")
+    )
+    check(program, sizes, "early")
+
+
+@pytest.mark.parametrize("key_decay", ["none", "const", "scalar", "vector"])
+def test_step(key_decay):
+    """Kernels whose threads work on their own."""
+    program = Program("step", key_decay, "vector", head_sizes=(64, 128), **low("f16"))
+    check(program, Sizes(3, 1))
+
+
+@pytest.mark.parametrize("tokens, options", generality.CASES)
+@pytest.mark.parametrize("name", generality.KERNELS)
+def test_handwritten_kernel(name, tokens, options):
+    operands = generality.random_operands(name, tokens)
+    source = tilehost.plan(generality.one_function(name), options, named_ops=False)
+    elements = ["f32" if name in ("state_alone", "f32_output") else "bf16"] * (2 if name == "shared_state" else 1)
+    for way in tilehost.WAYS:
+        results = tilehost.run(source, operands, len(elements), way)
+        generality.check(name, operands, [decode(x, e) for x, e in zip(results, elements)])
