@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # test.sh [PRESET]: builds, and runs every test: the lit suite, the unit tests,
-# the numeric tests against the recurrence in f64, the PTX simulator, an installed copy through a
-# project that uses it, and the checks of the sources. Fails if any part fails
-# or ran no test.
+# the numeric tests against the recurrence in f64, tile programs on the host, the
+# PTX simulator, an installed copy through a project that uses it, and the checks
+# of the sources. Fails if any part fails or ran no test.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 preset=${1:-dev}
@@ -45,6 +45,8 @@ part unit '^[0-9]+% tests passed, 0 tests failed out of [0-9]+' \
 part numeric '[0-9]+ passed' \
   env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/numeric"
 if [[ $preset == dev ]]; then
+  part tilehost '[0-9]+ passed' \
+    env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/tilehost"
   part ptxsim '[0-9]+ passed' \
     env LINATTN_BUILD_DIR="$build" "$python" -m pytest -q -n "$jobs" "$root/test/ptxsim"
   part install '^consumer: [0-9]+' "$root/scripts/test-install.sh" "$build"

@@ -88,16 +88,37 @@ public:
       mapping.map(value, size);
       return size;
     }
-    if (op->getNumRegions() != 0 || !isPure(op))
+    bool divides = isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp,
+                       arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp,
+                       arith::RemUIOp>(op);
+    if (op->getNumRegions() != 0 || !(divides || isPure(op)))
       return {};
     for (Value operand : op->getOperands())
       if (isa<ShapedType>(operand.getType()) || !clone(operand))
         return {};
-    b.clone(*op, mapping);
+    Operation *copy = b.clone(*op, mapping);
+    if (divides && !isPure(op))
+      replaceZero(copy->getOpOperand(1));
     return mapping.lookup(value);
   }
 
 private:
+  /// By one, so that nothing divides by zero where the function would not have
+  /// come to the division.
+  static void replaceZero(OpOperand &divisor) {
+    Operation *op = divisor.getOwner();
+    OpBuilder b(op);
+    Value value = divisor.get();
+    auto get = [&](int64_t number) -> Value {
+      return arith::ConstantOp::create(
+          b, op->getLoc(), b.getIntegerAttr(value.getType(), number));
+    };
+    Value isZero = arith::CmpIOp::create(
+        b, op->getLoc(), arith::CmpIPredicate::eq, value, get(0));
+    divisor.set(
+        arith::SelectOp::create(b, op->getLoc(), isZero, get(1), value));
+  }
+
   OpBuilder &b;
   Block &entry;
   llvm::function_ref<Value(OpBuilder &, BlockArgument, int64_t)>
@@ -277,6 +298,10 @@ static Value layOut(SizeArithmetic sizes, ArrayRef<memref::AllocOp> allocs,
                "of the arguments, but it depends on values";
         return {};
       }
+      // In a branch that is not taken, a size may be below zero.
+      if (!isa<func::FuncOp>(alloc->getParentOp()))
+        copy = arith::MaxSIOp::create(
+            b, loc, copy, arith::ConstantIndexOp::create(b, loc, 0));
       bytes = sizes.multiply(loc, bytes, copy);
     }
     offsets.push_back(total);

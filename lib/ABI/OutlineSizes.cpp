@@ -102,6 +102,36 @@ struct ResolveDimOfLoop : OpRewritePattern<tensor::DimOp> {
 };
 } // namespace
 
+namespace {
+/// The size of a tensor that a branch yields, where both sides write into the
+/// same destination.
+struct ResolveDimOfBranch : OpRewritePattern<tensor::DimOp> {
+  using Base::Base;
+
+  LogicalResult matchAndRewrite(tensor::DimOp dim,
+                                PatternRewriter &rewriter) const override {
+    auto branch = dim.getSource().getDefiningOp<scf::IfOp>();
+    if (!branch)
+      return rewriter.notifyMatchFailure(dim, "not the result of a branch");
+    unsigned number = cast<OpResult>(dim.getSource()).getResultNumber();
+    Value destination = getDestination(branch.thenYield().getOperand(number));
+    if (destination != getDestination(branch.elseYield().getOperand(number)) ||
+        branch->isAncestor(destination.getParentBlock()->getParentOp()))
+      return rewriter.notifyMatchFailure(dim, "the sides may differ in size");
+    rewriter.modifyOpInPlace(
+        dim, [&] { dim.getSourceMutable().assign(destination); });
+    return success();
+  }
+
+private:
+  static Value getDestination(Value value) {
+    while (auto op = value.getDefiningOp<DestinationStyleOpInterface>())
+      value = op.getTiedOpOperand(cast<OpResult>(value))->get();
+    return value;
+  }
+};
+} // namespace
+
 /// Erases what the sizes do not need, effects included.
 static void eraseUnused(Block &block) {
   SmallVector<Operation *> ops = llvm::map_to_vector(
@@ -232,7 +262,7 @@ void OutlineSizes::runOnOperation() {
   memref::populateResolveRankedShapedTypeResultDimsPatterns(set);
   memref::populateResolveShapedTypeResultDimsPatterns(set);
   tensor::DimOp::getCanonicalizationPatterns(set, &getContext());
-  set.add<ResolveDimOfLoop>(&getContext());
+  set.add<ResolveDimOfLoop, ResolveDimOfBranch>(&getContext());
   scf::ForOp::getCanonicalizationPatterns(set, &getContext());
   scf::ForallOp::getCanonicalizationPatterns(set, &getContext());
   FrozenRewritePatternSet patterns(std::move(set));

@@ -5,8 +5,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The crews of a block take turns: one runs until it has to wait. So a run
-// repeats exactly, nothing has to be locked, and a block whose crews all wait is
-// found at once.
+// repeats exactly, nothing has to be locked, and a block whose crews all wait
+// is found at once.
 //
 //===----------------------------------------------------------------------===//
 

@@ -46,6 +46,34 @@ func.func @two(%x: memref<?x4xf32>) attributes {linattn.interface = {arguments =
 
 // -----
 
+// Where the branch is not taken, the size must not count, nor divide by zero.
+// CHECK-LABEL: func.func private @branch.workspace
+//  CHECK-SAME: (%[[N:.*]]: index) -> index
+//   CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+//   CHECK-DAG: %[[C1:.*]] = arith.constant 1 : index
+//       CHECK: %[[ZERO:.*]] = arith.cmpi eq, %[[N]], %[[C0]]
+//       CHECK: %[[DIVISOR:.*]] = arith.select %[[ZERO]], %[[C1]], %[[N]]
+//       CHECK: %[[PARTS:.*]] = arith.divsi %{{.*}}, %[[DIVISOR]]
+//       CHECK: %[[OTHERS:.*]] = arith.subi %[[PARTS]], %[[C1]]
+//       CHECK: arith.maxsi %[[OTHERS]], %[[C0]]
+func.func @branch(%x: memref<?xf32>) attributes {linattn.interface = {arguments = [memref<?xf32>], inplace = array<i64: -1>, results = []}} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c100 = arith.constant 100 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %some = arith.cmpi sgt, %n, %c0 : index
+  scf.if %some {
+    %parts = arith.divsi %c100, %n : index
+    %others = arith.subi %parts, %c1 : index
+    %a = memref.alloc(%others) : memref<?xf32>
+    linalg.fill ins(%zero : f32) outs(%a : memref<?xf32>)
+  }
+  return
+}
+
+// -----
+
 // A temporary of a sequential loop has one place for all iterations.
 // CHECK-LABEL: func.func @loop
 //       CHECK: scf.for

@@ -86,6 +86,42 @@ func.func @buffers(%q: memref<?x4xf32>, %o: memref<?x4xf32>) {
 
 // -----
 
+// Both sides of a branch write into the same tensor.
+// CHECK-LABEL: func.func private @branch.sizes
+//  CHECK-SAME: (%[[N:.*]]: index, %{{.*}}: index)
+//   CHECK-NOT: scf.if
+//       CHECK: return %[[N]]
+func.func @branch(%a: tensor<?x4xf32>, %first: i1) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %a, %c0 : tensor<?x4xf32>
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %r = scf.if %first -> tensor<?x4xf32> {
+    %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+    %s = linalg.exp ins(%a : tensor<?x4xf32>) outs(%f : tensor<?x4xf32>) -> tensor<?x4xf32>
+    scf.yield %s : tensor<?x4xf32>
+  } else {
+    %s = linalg.abs ins(%a : tensor<?x4xf32>) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+    scf.yield %s : tensor<?x4xf32>
+  }
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
+// Sides of different sizes.
+// expected-error @below {{cannot be called through the C ABI: the sizes of its results depend on the values of argument}}
+func.func @branch_of_sizes(%a: tensor<?x4xf32>, %b: tensor<?x4xf32>, %first: i1) -> tensor<?x4xf32> {
+  %r = scf.if %first -> tensor<?x4xf32> {
+    scf.yield %a : tensor<?x4xf32>
+  } else {
+    scf.yield %b : tensor<?x4xf32>
+  }
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
 // A loop that grows what it carries has no size that is known before.
 // expected-error @+1 {{function 'grow' cannot be called through the C ABI: the sizes of its results depend on the values of argument 0}}
 func.func @grow(%a: tensor<?xf32>) -> tensor<?xf32> {

@@ -28,6 +28,8 @@ DIMENSIONS = {
     "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
     "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
     "gate": ["mild", "moderate"],
+    # With 0, the function chooses when it is called.
+    "segments": ["", "", "segments=2", "segments=3", "segments=0"],
     "options": [
         "", "early", "state-first publish-first", "recompute stages=1", "early state-first stages=2",
         "move-factors=false",
@@ -45,7 +47,8 @@ def rows():
     for number, row in enumerate(covering_array({n: len(v) for n, v in DIMENSIONS.items()})):
         value = {name: DIMENSIONS[name][choice] for name, choice in row.items()}
         (initial, final), (scale, update) = value.pop("states"), value.pop("scales")
-        (heads, dynamic), options, gate = value.pop("heads"), value.pop("options"), value.pop("gate")
+        (heads, dynamic), gate = value.pop("heads"), value.pop("gate")
+        options = f"{value.pop('options')} {value.pop('segments')}".strip()
         program = Program(
             **low(value.pop("types")), **value, heads=heads, dynamic_heads=dynamic, initial=initial,
             final=final, scale=scale, update_scale=update,
@@ -99,6 +102,18 @@ def test_step(key_decay):
     """Kernels whose threads work on their own."""
     program = Program("step", key_decay, "vector", head_sizes=(64, 128), **low("f16"))
     check(program, Sizes(3, 1))
+
+
+@pytest.mark.parametrize("tokens", [70, 2000])
+def test_function_as_a_whole(tokens):
+    """linattn-run plans it, and the function chooses how many segments there are."""
+    program = Program(key_decay="scalar", initial=True, final=True, head_sizes=(64, 64), **low("bf16"))
+    arguments = random_arguments(program, Sizes(1, tokens), np.random.default_rng(3), "mild")
+    stored = [arguments[name] for name, _, _ in program.arguments()]
+    results = tilehost.run(program.mlir(), stored, len(program.results()))
+    wanted = expected_results(program, arguments)
+    for (name, _, element), got in zip(program.results(), results):
+        assert rms_error(decode(got, element), wanted[name]) < bound(program, name)
 
 
 @pytest.mark.parametrize("tokens, options", generality.CASES)

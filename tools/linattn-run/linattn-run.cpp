@@ -98,10 +98,10 @@ static cl::opt<unsigned>
            cl::desc("Run this many times, each from the same arguments, and "
                     "time the fastest"),
            cl::init(1), cl::value_desc("count"), cl::cat(category));
-static cl::opt<bool> lateContractions(
-    "late-contractions",
-    cl::desc("On tile-host, contract when that is waited for"),
-    cl::cat(category));
+static cl::opt<bool>
+    lateContractions("late-contractions",
+                     cl::desc("On tile-host, contract when that is waited for"),
+                     cl::cat(category));
 static cl::opt<bool> lateCopies("late-copies",
                                 cl::desc("On tile-host, load when nothing else "
                                          "can be done and store when that is "

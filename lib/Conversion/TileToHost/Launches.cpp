@@ -15,8 +15,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
-#include <map>
-
 using namespace mlir;
 using namespace mlir::linattn;
 using namespace mlir::linattn::tile;
@@ -42,32 +40,21 @@ FailureOr<Crews> mlir::linattn::tile::getCrews(KernelOp kernel) {
     return Crews();
 
   // The warps of roles; warpgroups without such roles are crews.
-  std::map<int64_t, int64_t> byFirstWarp;
+  Crews crews;
   SmallVector<bool> hasRoles(kernel.getWarpgroups());
   for (RoleOp role : kernel.getBody().getOps<RoleOp>()) {
     if (!role.getOfWarps())
       continue;
-    int64_t warps = role.getNumWarps(), end = 0;
-    bool overlap =
-        byFirstWarp.insert({role.getFirstWarp(), warps}).first->second != warps;
-    for (auto [first, count] : byFirstWarp) {
-      overlap |= first < end;
-      end = first + count;
-    }
-    if (overlap)
-      return role.emitOpError("expects roles of warps on the host to have the "
-                              "same warps or none in common");
-    if (warps > 1 && !role.getBody().getArgument(0).use_empty())
+    if (role.getCount() > 1 && !role.getBody().getArgument(0).use_empty())
       return role.emitOpError("expects a role of several warps on the host not "
                               "to use the number of the warp");
+    crews.push_back({32 * role.getFirst(), role.getCount()});
     hasRoles[role.getFirst() / 4] = true;
   }
   for (auto [group, isSplit] : llvm::enumerate(hasRoles))
     if (!isSplit)
-      byFirstWarp[4 * group] = 4;
-  Crews crews;
-  for (auto [first, count] : byFirstWarp)
-    crews.push_back({32 * first, count});
+      crews.push_back({kWarpgroupThreads * group, 4});
+  llvm::sort(crews);
   return crews;
 }
 
@@ -81,8 +68,7 @@ struct Buffer {
   Buffer(HostBuilder &h, Value memref) {
     OpBuilder &b = h.b;
     auto type = cast<MemRefType>(memref.getType());
-    auto metadata =
-        memref::ExtractStridedMetadataOp::create(b, h.loc, memref);
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, h.loc, memref);
     for (Value size : metadata.getSizes())
       sizes.push_back(h.widen(size));
     for (Value stride : metadata.getStrides())
@@ -90,8 +76,8 @@ struct Buffer {
     Value start =
         memref::ExtractAlignedPointerAsIndexOp::create(b, h.loc, memref);
     int64_t bytes = type.getElementTypeBitWidth() / 8;
-    address = h.add(h.widen(start),
-                    h.mul(h.widen(metadata.getOffset()), bytes));
+    address =
+        h.add(h.widen(start), h.mul(h.widen(metadata.getOffset()), bytes));
   }
 
   Value address;
@@ -103,8 +89,8 @@ struct Buffer {
 static Value getBuffer(HostBuilder &h, Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
-  auto layout = StridedLayoutAttr::get(h.b.getContext(), ShapedType::kDynamic,
-                                       strides);
+  auto layout =
+      StridedLayoutAttr::get(h.b.getContext(), ShapedType::kDynamic, strides);
   auto buffer = bufferization::ToBufferOp::create(
       h.b, h.loc,
       MemRefType::get(type.getShape(), type.getElementType(), layout), tensor);
@@ -169,8 +155,8 @@ LogicalResult mlir::linattn::tile::lowerLaunch(LaunchOp launch, KernelOp kernel,
       words.push_back(getWord(h, operand));
       continue;
     }
-    Value buffer = index < numInputs ? getBuffer(h, operand)
-                                     : getOutputBuffer(h, operand);
+    Value buffer =
+        index < numInputs ? getBuffer(h, operand) : getOutputBuffer(h, operand);
     if (index >= numInputs)
       outputs.push_back(buffer);
     Buffer parts(h, buffer);
@@ -201,9 +187,9 @@ LogicalResult mlir::linattn::tile::lowerLaunch(LaunchOp launch, KernelOp kernel,
   auto type = b.getFunctionType({i32, i32, h.pointerType()}, {});
   Value function = func::ConstantOp::create(
       b, h.loc, type, FlatSymbolRefAttr::get(kernel.getSymNameAttr()));
-  function = UnrealizedConversionCastOp::create(b, h.loc, h.pointerType(),
-                                                function)
-                 .getResult(0);
+  function =
+      UnrealizedConversionCastOp::create(b, h.loc, h.pointerType(), function)
+          .getResult(0);
   SmallVector<Value> operands = {
       function,
       memory,
@@ -219,10 +205,10 @@ LogicalResult mlir::linattn::tile::lowerLaunch(LaunchOp launch, KernelOp kernel,
   Value ended = h.call("launch", b.getI64Type(), operands, numFixed);
   Value good = arith::CmpIOp::create(b, h.loc, arith::CmpIPredicate::ne, ended,
                                      h.i64(0));
-  cf::AssertOp::create(b, h.loc, good,
-                       ("tile program '" + kernel.getSymName() +
-                        "' does not come to an end")
-                           .str());
+  cf::AssertOp::create(
+      b, h.loc, good,
+      ("tile program '" + kernel.getSymName() + "' does not come to an end")
+          .str());
   SmallVector<Value> results;
   for (auto [output, result] : llvm::zip(outputs, launch.getResults()))
     results.push_back(bufferization::ToTensorOp::create(

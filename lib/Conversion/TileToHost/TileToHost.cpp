@@ -128,13 +128,11 @@ struct RoleLowering : OpConversionPattern<RoleOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     HostBuilder h(rewriter, loc);
-    Value warp = arith::DivUIOp::create(rewriter, loc, getParameter(op, 1),
-                                        h.i32(32));
-    warp = arith::SubIOp::create(rewriter, loc, warp,
-                                 h.i32(op.getFirstWarp()));
-    Value runs =
-        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ult, warp,
-                              h.i32(op.getNumWarps()));
+    Value warp =
+        arith::DivUIOp::create(rewriter, loc, getParameter(op, 1), h.i32(32));
+    warp = arith::SubIOp::create(rewriter, loc, warp, h.i32(op.getFirstWarp()));
+    Value runs = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ult,
+                                       warp, h.i32(op.getNumWarps()));
     auto branch =
         scf::IfOp::create(rewriter, loc, runs, /*withElseRegion=*/false);
     rewriter.setInsertionPointToStart(branch.thenBlock());
@@ -193,51 +191,49 @@ static Value getBehind(HostBuilder &h, Value base, Value index, int64_t bytes) {
 
 static void populateSharedMemoryPatterns(RewritePatternSet &patterns,
                                          const TypeConverter &converter) {
-  add<AllocOp>(patterns, converter,
-               [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-                 if (!op.getOffset())
-                   return op.emitOpError(
-                       "expects an offset; run tile-allocate-shared");
-                 return Values{h.call("shared", h.pointerType(),
-                                      {h.i64(*op.getOffset())})};
-               });
-  add<StageOp>(
+  add<AllocOp>(
       patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        Type ring = op.getRing().getType();
-        auto vector = dyn_cast<SharedVectorType>(ring);
-        int64_t bytes = vector ? vector.getVectorBytes()
-                               : cast<SharedType>(ring).getTileBytes();
+      [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
+        if (!op.getOffset())
+          return op.emitOpError("expects an offset; run tile-allocate-shared");
         return Values{
-            getBehind(h, operands.getRing(), operands.getIndex(), bytes)};
+            h.call("shared", h.pointerType(), {h.i64(*op.getOffset())})};
       });
-  add<PanelOp>(
+  add<StageOp>(patterns, converter,
+               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
+                 Type ring = op.getRing().getType();
+                 auto vector = dyn_cast<SharedVectorType>(ring);
+                 int64_t bytes = vector ? vector.getVectorBytes()
+                                        : cast<SharedType>(ring).getTileBytes();
+                 return Values{getBehind(h, operands.getRing(),
+                                         operands.getIndex(), bytes)};
+               });
+  add<PanelOp>(patterns, converter,
+               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
+                 // Panels follow each other: column c starts at c * rows * 2
+                 // bytes.
+                 return Values{
+                     getBehind(h, operands.getSource(), operands.getColumn(),
+                               op.getSource().getType().getRows() * 2)};
+               });
+  add<ElementOp>(patterns, converter,
+                 [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
+                   Type f32 = h.b.getF32Type();
+                   Value place = h.at(operands.getSource(), f32,
+                                      h.widen(operands.getIndex()));
+                   return Values{LLVM::LoadOp::create(h.b, h.loc, f32, place)};
+                 });
+  add<BarrierInitOp>(
       patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        // Panels follow each other: column c starts at c * rows * 2 bytes.
-        return Values{getBehind(h, operands.getSource(), operands.getColumn(),
-                                op.getSource().getType().getRows() * 2)};
+      [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
+        if (!op.getOffset())
+          return op.emitOpError("expects an offset; run tile-allocate-shared");
+        BarrierType type = op.getResult().getType();
+        Value ring = h.i64(*op.getOffset());
+        h.call("barrier_init", {},
+               {ring, h.i64(type.getStages()), h.i64(type.getArrivals())});
+        return Values{ring};
       });
-  add<ElementOp>(
-      patterns, converter,
-      [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        Type f32 = h.b.getF32Type();
-        Value place =
-            h.at(operands.getSource(), f32, h.widen(operands.getIndex()));
-        return Values{LLVM::LoadOp::create(h.b, h.loc, f32, place)};
-      });
-  add<BarrierInitOp>(patterns, converter,
-                     [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-                       if (!op.getOffset())
-                         return op.emitOpError(
-                             "expects an offset; run tile-allocate-shared");
-                       BarrierType type = op.getResult().getType();
-                       Value ring = h.i64(*op.getOffset());
-                       h.call("barrier_init", {},
-                              {ring, h.i64(type.getStages()),
-                               h.i64(type.getArrivals())});
-                       return Values{ring};
-                     });
   add<BarrierWaitOp>(
       patterns, converter,
       [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
@@ -253,15 +249,13 @@ static void populateSharedMemoryPatterns(RewritePatternSet &patterns,
                {getBarrier(h, operands.getBarrier(), operands.getIndex())});
         return Values();
       });
-  add<FenceOp>(patterns, converter,
-               [](auto, auto, HostBuilder &) -> FailureOr<Values> {
-                 return Values();
-               });
+  add<FenceOp>(
+      patterns, converter,
+      [](auto, auto, HostBuilder &) -> FailureOr<Values> { return Values(); });
   add<SyncOp>(patterns, converter,
               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
                 h.call("sync", {},
-                       {h.widen(operands.getId()),
-                        h.i64(op.getWarpgroups())});
+                       {h.widen(operands.getId()), h.i64(op.getWarpgroups())});
                 return Values();
               });
 }
@@ -305,16 +299,15 @@ static void populateCopyPatterns(RewritePatternSet &patterns,
                          operands.getSource(), operands.getCoordinates());
                 return Values();
               });
-  add<StoreOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        SharedType type = op.getSource().getType();
-        Value valid = operands.getValidRows();
-        valid = valid ? h.widen(valid) : h.i64(type.getRows());
-        callCopy(h, "store", operands.getSource(), type, valid,
-                 operands.getDestination(), operands.getCoordinates());
-        return Values();
-      });
+  add<StoreOp>(patterns, converter,
+               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
+                 SharedType type = op.getSource().getType();
+                 Value valid = operands.getValidRows();
+                 valid = valid ? h.widen(valid) : h.i64(type.getRows());
+                 callCopy(h, "store", operands.getSource(), type, valid,
+                          operands.getDestination(), operands.getCoordinates());
+                 return Values();
+               });
   add<StoreWaitOp>(patterns, converter,
                    [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
                      h.call("store_wait", {}, {h.i64(op.getUnfinished())});
@@ -371,8 +364,8 @@ static void buildElement(HostBuilder &h, Block &body, TypeRange types,
   for (auto [argument, type, input] :
        llvm::zip(body.getArguments(), types, inputs)) {
     Type element = getElementType(type);
-    Value value = LLVM::LoadOp::create(b, h.loc, element,
-                                       h.at(input, element, place));
+    Value value =
+        LLVM::LoadOp::create(b, h.loc, element, h.at(input, element, place));
     if (element != f32)
       value = arith::ExtFOp::create(b, h.loc, f32, value);
     mapping.map(argument, value);
@@ -382,8 +375,8 @@ static void buildElement(HostBuilder &h, Block &body, TypeRange types,
     b.clone(op, mapping);
   if (!result)
     return;
-  Value value = mapping.lookupOrDefault(
-      cast<YieldOp>(body.getTerminator()).getValue());
+  Value value =
+      mapping.lookupOrDefault(cast<YieldOp>(body.getTerminator()).getValue());
   if (resultElement != f32)
     value = arith::TruncFOp::create(b, h.loc, resultElement, value);
   LLVM::StoreOp::create(b, h.loc, value, h.at(result, resultElement, place));
@@ -416,9 +409,8 @@ static FailureOr<Values> lowerMap(MapOp op, MapOp::Adaptor operands,
   return result ? Values{result} : Values();
 }
 
-static FailureOr<Values> lowerContract(ContractOp op,
-                                       ContractOp::Adaptor operands,
-                                       HostBuilder &h) {
+static FailureOr<Values>
+lowerContract(ContractOp op, ContractOp::Adaptor operands, HostBuilder &h) {
   auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
   SharedType rhs = op.getRhs().getType();
   Value accumulator = operands.getAccumulator();
@@ -429,8 +421,8 @@ static FailureOr<Values> lowerContract(ContractOp op,
       "contract", h.pointerType(),
       {accumulator, h.i64(rows), h.i64(columns),
        h.i64(op.getTransposeRhs() ? rhs.getRows() : rhs.getColumns()),
-       operands.getLhs(),
-       getLayoutCode(h, lhsIsShared, op.getTransposeLhs()), operands.getRhs(),
+       operands.getLhs(), getLayoutCode(h, lhsIsShared, op.getTransposeLhs()),
+       operands.getRhs(),
        getLayoutCode(h, /*shared=*/true, op.getTransposeRhs()),
        getElementCode(h, rhs.getElementType())})};
 }
@@ -457,11 +449,11 @@ static void populateRegisterPatterns(RewritePatternSet &patterns,
       patterns, converter,
       [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
         auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
-        return Values{h.call(
-            "load_operand", h.pointerType(),
-            {operands.getSource(),
-             getLayoutCode(h, /*shared=*/true, op.getTransposed()),
-             h.i64(rows), h.i64(columns)})};
+        return Values{
+            h.call("load_operand", h.pointerType(),
+                   {operands.getSource(),
+                    getLayoutCode(h, /*shared=*/true, op.getTransposed()),
+                    h.i64(rows), h.i64(columns)})};
       });
   add<StoreSharedOp>(
       patterns, converter,
@@ -479,9 +471,8 @@ static void populateRegisterPatterns(RewritePatternSet &patterns,
 // Vectors
 //===----------------------------------------------------------------------===//
 
-static FailureOr<Values> lowerVectorMap(VectorMapOp op,
-                                        VectorMapOp::Adaptor operands,
-                                        HostBuilder &h) {
+static FailureOr<Values>
+lowerVectorMap(VectorMapOp op, VectorMapOp::Adaptor operands, HostBuilder &h) {
   Type f32 = h.b.getF32Type();
   int64_t size = op.getResult().getType().getSize();
   Value result = getNew(h, size, f32);
@@ -500,12 +491,12 @@ static void populateVectorPatterns(RewritePatternSet &patterns,
       [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
         Value address = LLVM::AddrSpaceCastOp::create(
             h.b, h.loc, h.pointerType(), operands.getAddress());
-        return Values{h.call(
-            "vector_load", h.pointerType(),
-            {address, operands.getIndex(), operands.getStride(),
-             h.widen(operands.getValid()), operands.getPad(),
-             h.i64(op.getResult().getType().getSize()),
-             getElementCode(h, op.getElement())})};
+        return Values{
+            h.call("vector_load", h.pointerType(),
+                   {address, operands.getIndex(), operands.getStride(),
+                    h.widen(operands.getValid()), operands.getPad(),
+                    h.i64(op.getResult().getType().getSize()),
+                    getElementCode(h, op.getElement())})};
       });
   add<VectorScanOp>(
       patterns, converter,

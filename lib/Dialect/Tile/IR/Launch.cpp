@@ -52,8 +52,8 @@ LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   return verifyDims(op, attr.getValue(), tensor.getRank());
 }
 
-SmallVector<int64_t>
-mlir::linattn::tile::getTensorDims(KernelOp kernel, unsigned argument) {
+SmallVector<int64_t> mlir::linattn::tile::getTensorDims(KernelOp kernel,
+                                                        unsigned argument) {
   auto type = cast<GlobalType>(kernel.getArgumentTypes()[argument]);
   if (auto dims =
           kernel.getArgAttrOfType<DenseI64ArrayAttr>(argument, kDimsAttrName))
