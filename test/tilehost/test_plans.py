@@ -25,7 +25,7 @@ DIMENSIONS = {
     "states": [(False, False), (True, False), (False, True), (True, True)],
     "offsets": [None, None, "i32", "i64"],
     "heads": [((2, 2, 2, 2), False), ((2, 1, 1, 2), False), ((2, 2, 1, 1), True)],
-    "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
+    "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (33, 60)],
     "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
     "gate": ["mild", "moderate"],
     # With 0, the function chooses when it is called.
@@ -80,12 +80,24 @@ def test_attention(number, program, gate, options):
 
 
 @pytest.mark.parametrize("tokens", [0, 70])
-@pytest.mark.parametrize("decay, reverse, state_layout", [("none", False, "vk"), ("none", True, "kv")])
+@pytest.mark.parametrize(
+    "decay, reverse, state_layout", [("none", False, "vk"), ("const", True, "kv"), ("scalar", True, "vk")]
+)
 def test_state(decay, reverse, state_layout, tokens):
     program = Program(
         "state", decay, reverse=reverse, state_layout=state_layout, head_sizes=(64, 128), **low("bf16")
     )
     check(program, Sizes(2, tokens))
+
+
+@pytest.mark.parametrize("options", ["", "segments=3"])
+@pytest.mark.parametrize("decay, reverse", [("none", False), ("vector", True)])
+def test_f32(decay, reverse, options):
+    """A loop over tokens, whose threads work on their own."""
+    program = Program(
+        key_decay=decay, reverse=reverse, offsets="i32", head_sizes=(33, 60), initial=True, final=True, **low("f32")
+    )
+    check(program, Sizes(offsets=(0, 5, 5, 30)), options)
 
 
 @pytest.mark.parametrize("sizes", [Sizes(2, 0), Sizes(offsets=(0, 0, 0)), Sizes(offsets=(0,))], ids=str)

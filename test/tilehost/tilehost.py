@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("LINATTN_BUILD_DIR", ROOT / "build"))
 sys.path.insert(0, str(ROOT / "test" / "numeric"))
 
-NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64 coarse-spans"
+NORMAL_FORM = "--linattn-to-normal-form-pipeline=chunk=64 sub-chunk=64 head-align=64 coarse-spans recurrence-of-f32"
 # What a program leaves open: everything at once, everything at the last moment,
 # and contractions that are late while copies are not.
 WAYS = [(), ("--late-contractions", "--late-copies", "--last-first"), ("--late-contractions",)]
