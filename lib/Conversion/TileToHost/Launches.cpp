@@ -24,14 +24,19 @@ using namespace mlir::linattn::tile;
 //===----------------------------------------------------------------------===//
 
 FailureOr<Crews> mlir::linattn::tile::getCrews(KernelOp kernel) {
-  Operation *crewOp = nullptr;
+  Operation *crewOp = nullptr, *unplaced = nullptr;
   bool readsThread = false;
   kernel.walk([&](Operation *op) {
     readsThread |= isa<NVVM::ThreadIdXOp>(op);
     if (isa<TileDialect>(op->getDialect()) &&
         !isa<KernelOp, ReturnOp, BlockIdOp>(op))
       crewOp = op;
+    if (isa<AllocOp, BarrierInitOp>(op) && !op->hasAttr("offset"))
+      unplaced = op;
   });
+  if (unplaced)
+    return unplaced->emitOpError()
+           << "expects an offset; run tile-allocate-shared";
   if (readsThread && crewOp)
     return crewOp->emitOpError()
            << "is for a crew: expects a kernel on the host not to read the "

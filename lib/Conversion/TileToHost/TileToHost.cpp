@@ -40,41 +40,39 @@ using namespace mlir::linattn::tile;
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Replaces an op by what a function builds: the values of its results, or
-/// failure after a diagnostic.
-template <typename OpTy>
-class Lowering : public OpConversionPattern<OpTy> {
-public:
-  using Adaptor = typename OpTy::Adaptor;
-  using Build = FailureOr<SmallVector<Value>> (*)(OpTy, Adaptor, HostBuilder &);
-
-  Lowering(const TypeConverter &converter, MLIRContext *context, Build build)
+/// Replaces an op by what `build` builds: the values of its results.
+template <typename OpTy, typename BuildTy>
+struct Lowering : OpConversionPattern<OpTy> {
+  Lowering(const TypeConverter &converter, MLIRContext *context, BuildTy build)
       : OpConversionPattern<OpTy>(converter, context), build(build) {}
 
   LogicalResult
-  matchAndRewrite(OpTy op, Adaptor adaptor,
+  matchAndRewrite(OpTy op, typename OpTy::Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     HostBuilder h(rewriter, op.getLoc());
-    FailureOr<SmallVector<Value>> values = build(op, adaptor, h);
-    if (failed(values))
-      return failure();
-    rewriter.replaceOp(op, *values);
+    if constexpr (OpTy::template hasTrait<OpTrait::ZeroResults>()) {
+      build(op, adaptor, h);
+      rewriter.eraseOp(op);
+    } else {
+      rewriter.replaceOp(op, build(op, adaptor, h));
+    }
     return success();
   }
 
-private:
-  Build build;
+  BuildTy build;
 };
 
-using Values = SmallVector<Value>;
-} // namespace
+/// The patterns of the pass.
+struct HostPatterns {
+  template <typename OpTy, typename BuildTy>
+  void add(BuildTy build) {
+    set.add<Lowering<OpTy, BuildTy>>(converter, set.getContext(), build);
+  }
 
-/// Adds the pattern for an op.
-template <typename OpTy>
-static void add(RewritePatternSet &patterns, const TypeConverter &converter,
-                typename Lowering<OpTy>::Build build) {
-  patterns.add<Lowering<OpTy>>(converter, patterns.getContext(), build);
-}
+  RewritePatternSet &set;
+  const TypeConverter &converter;
+};
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Structure
@@ -100,7 +98,7 @@ struct KernelLowering : OpConversionPattern<KernelOp> {
     function.setPrivate();
     Block *entry = function.addEntryBlock();
     rewriter.setInsertionPointToStart(entry);
-    Values arguments;
+    SmallVector<Value> arguments;
     int64_t next = 0;
     for (Type type : op.getArgumentTypes()) {
       Value word = h.at(entry->getArgument(2), i64, h.i64(next++));
@@ -146,140 +144,108 @@ struct RoleLowering : OpConversionPattern<RoleOp> {
     return success();
   }
 };
-
-struct LoadGroupLowering : OpConversionPattern<LoadGroupOp> {
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(LoadGroupOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override;
-};
 } // namespace
-
-static void populateStructurePatterns(RewritePatternSet &patterns,
-                                      const TypeConverter &converter) {
-  patterns.add<KernelLowering, RoleLowering, LoadGroupLowering>(
-      converter, patterns.getContext());
-  add<ReturnOp>(patterns, converter,
-                [](auto, auto, HostBuilder &h) -> FailureOr<Values> {
-                  func::ReturnOp::create(h.b, h.loc);
-                  return Values();
-                });
-  add<BlockIdOp>(patterns, converter,
-                 [](auto op, auto, HostBuilder &) -> FailureOr<Values> {
-                   return Values{getParameter(op, 0)};
-                 });
-  add<NVVM::ThreadIdXOp>(patterns, converter,
-                         [](auto op, auto, HostBuilder &) -> FailureOr<Values> {
-                           return Values{getParameter(op, 1)};
-                         });
-}
-
-//===----------------------------------------------------------------------===//
-// Shared memory and barriers
-//===----------------------------------------------------------------------===//
 
 /// The address of a barrier of a ring.
 static Value getBarrier(HostBuilder &h, Value ring, Value index) {
   return h.add(ring, h.mul(h.widen(index), 8));
 }
 
+namespace {
+struct LoadGroupLowering : OpConversionPattern<LoadGroupOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(LoadGroupOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.inlineBlockBefore(&op.getBody().front(), op);
+    HostBuilder h(rewriter, op.getLoc());
+    h.call("end_loads", {},
+           {getBarrier(h, adaptor.getBarrier(), adaptor.getIndex())});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+} // namespace
+
+static void populateStructurePatterns(HostPatterns &patterns) {
+  patterns.set.add<KernelLowering, RoleLowering, LoadGroupLowering>(
+      patterns.converter, patterns.set.getContext());
+  patterns.add<ReturnOp>(
+      [](auto, auto, HostBuilder &h) { func::ReturnOp::create(h.b, h.loc); });
+  patterns.add<BlockIdOp>(
+      [](auto op, auto, HostBuilder &) { return getParameter(op, 0); });
+  patterns.add<NVVM::ThreadIdXOp>(
+      [](auto op, auto, HostBuilder &) { return getParameter(op, 1); });
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory and barriers
+//===----------------------------------------------------------------------===//
+
 /// `bytes` for every step of `index` behind an address.
 static Value getBehind(HostBuilder &h, Value base, Value index, int64_t bytes) {
   return h.at(base, h.b.getI8Type(), h.mul(h.widen(index), bytes));
 }
 
-static void populateSharedMemoryPatterns(RewritePatternSet &patterns,
-                                         const TypeConverter &converter) {
-  add<AllocOp>(
-      patterns, converter,
-      [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-        if (!op.getOffset())
-          return op.emitOpError("expects an offset; run tile-allocate-shared");
-        return Values{
-            h.call("shared", h.pointerType(), {h.i64(*op.getOffset())})};
-      });
-  add<StageOp>(patterns, converter,
-               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                 Type ring = op.getRing().getType();
-                 auto vector = dyn_cast<SharedVectorType>(ring);
-                 int64_t bytes = vector ? vector.getVectorBytes()
-                                        : cast<SharedType>(ring).getTileBytes();
-                 return Values{getBehind(h, operands.getRing(),
-                                         operands.getIndex(), bytes)};
-               });
-  add<PanelOp>(patterns, converter,
-               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                 // Panels follow each other: column c starts at c * rows * 2
-                 // bytes.
-                 return Values{
-                     getBehind(h, operands.getSource(), operands.getColumn(),
-                               op.getSource().getType().getRows() * 2)};
-               });
-  add<ElementOp>(patterns, converter,
-                 [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                   Type f32 = h.b.getF32Type();
-                   Value place = h.at(operands.getSource(), f32,
-                                      h.widen(operands.getIndex()));
-                   return Values{LLVM::LoadOp::create(h.b, h.loc, f32, place)};
-                 });
-  add<BarrierInitOp>(
-      patterns, converter,
-      [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-        if (!op.getOffset())
-          return op.emitOpError("expects an offset; run tile-allocate-shared");
-        BarrierType type = op.getResult().getType();
-        Value ring = h.i64(*op.getOffset());
-        h.call("barrier_init", {},
-               {ring, h.i64(type.getStages()), h.i64(type.getArrivals())});
-        return Values{ring};
-      });
-  add<BarrierWaitOp>(
-      patterns, converter,
-      [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        h.call("barrier_wait", {},
-               {getBarrier(h, operands.getBarrier(), operands.getIndex()),
-                h.widen(operands.getPhase())});
-        return Values();
-      });
-  add<BarrierArriveOp>(
-      patterns, converter,
-      [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        h.call("barrier_arrive", {},
-               {getBarrier(h, operands.getBarrier(), operands.getIndex())});
-        return Values();
-      });
-  add<FenceOp>(
-      patterns, converter,
-      [](auto, auto, HostBuilder &) -> FailureOr<Values> { return Values(); });
-  add<SyncOp>(patterns, converter,
-              [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                h.call("sync", {},
-                       {h.widen(operands.getId()), h.i64(op.getWarpgroups())});
-                return Values();
-              });
+/// An element of a vector.
+static Value getElement(HostBuilder &h, Value vector, Value index) {
+  Type f32 = h.b.getF32Type();
+  return LLVM::LoadOp::create(h.b, h.loc, f32,
+                              h.at(vector, f32, h.widen(index)));
+}
+
+static void populateSharedMemoryPatterns(HostPatterns &patterns) {
+  patterns.add<AllocOp>([](auto op, auto, HostBuilder &h) {
+    return h.call("shared", h.pointerType(), {h.i64(*op.getOffset())});
+  });
+  patterns.add<StageOp>([](auto op, auto in, HostBuilder &h) {
+    Type ring = op.getRing().getType();
+    auto vector = dyn_cast<SharedVectorType>(ring);
+    return getBehind(h, in.getRing(), in.getIndex(),
+                     vector ? vector.getVectorBytes()
+                            : cast<SharedType>(ring).getTileBytes());
+  });
+  patterns.add<PanelOp>([](auto op, auto in, HostBuilder &h) {
+    // Panels follow each other: column c starts at c * rows * 2 bytes.
+    return getBehind(h, in.getSource(), in.getColumn(),
+                     op.getSource().getType().getRows() * 2);
+  });
+  patterns.add<ElementOp>([](auto, auto in, HostBuilder &h) {
+    return getElement(h, in.getSource(), in.getIndex());
+  });
+  patterns.add<BarrierInitOp>([](auto op, auto, HostBuilder &h) {
+    BarrierType type = op.getResult().getType();
+    Value ring = h.i64(*op.getOffset());
+    h.call("barrier_init", {},
+           {ring, h.i64(type.getStages()), h.i64(type.getArrivals())});
+    return ring;
+  });
+  patterns.add<BarrierWaitOp>([](auto, auto in, HostBuilder &h) {
+    h.call("barrier_wait", {},
+           {getBarrier(h, in.getBarrier(), in.getIndex()),
+            h.widen(in.getPhase())});
+  });
+  patterns.add<BarrierArriveOp>([](auto, auto in, HostBuilder &h) {
+    h.call("barrier_arrive", {},
+           {getBarrier(h, in.getBarrier(), in.getIndex())});
+  });
+  patterns.add<FenceOp>([](auto, auto, HostBuilder &) {});
+  patterns.add<SyncOp>([](auto op, auto in, HostBuilder &h) {
+    h.call("sync", {}, {h.widen(in.getId()), h.i64(op.getWarpgroups())});
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // Copies
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-LoadGroupLowering::matchAndRewrite(LoadGroupOp op, OpAdaptor adaptor,
-                                   ConversionPatternRewriter &rewriter) const {
-  rewriter.inlineBlockBefore(&op.getBody().front(), op);
-  HostBuilder h(rewriter, op.getLoc());
-  h.call("end_loads", {},
-         {getBarrier(h, adaptor.getBarrier(), adaptor.getIndex())});
-  rewriter.eraseOp(op);
-  return success();
-}
-
 /// A copy between a tile and the tensor at `words`.
 static void callCopy(HostBuilder &h, StringRef name, Value tile,
                      SharedType type, Value validRows, Value words,
                      ValueRange coordinates) {
-  Values arguments = {tile, h.i64(type.getRows()), h.i64(type.getColumns())};
+  SmallVector<Value> arguments = {tile, h.i64(type.getRows()),
+                                  h.i64(type.getColumns())};
   if (validRows)
     arguments.push_back(validRows);
   arguments.push_back(h.i64(coordinates.size()));
@@ -290,38 +256,27 @@ static void callCopy(HostBuilder &h, StringRef name, Value tile,
   h.call(name, {}, arguments, numFixed);
 }
 
-static void populateCopyPatterns(RewritePatternSet &patterns,
-                                 const TypeConverter &converter) {
-  add<LoadOp>(patterns, converter,
-              [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                callCopy(h, "load", operands.getDestination(),
-                         op.getDestination().getType(), Value(),
-                         operands.getSource(), operands.getCoordinates());
-                return Values();
-              });
-  add<StoreOp>(patterns, converter,
-               [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                 SharedType type = op.getSource().getType();
-                 Value valid = operands.getValidRows();
-                 valid = valid ? h.widen(valid) : h.i64(type.getRows());
-                 callCopy(h, "store", operands.getSource(), type, valid,
-                          operands.getDestination(), operands.getCoordinates());
-                 return Values();
-               });
-  add<StoreWaitOp>(patterns, converter,
-                   [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-                     h.call("store_wait", {}, {h.i64(op.getUnfinished())});
-                     return Values();
-                   });
-  add<ZeroRowsOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        SharedType type = op.getTile().getType();
-        h.call("zero_rows", {},
-               {operands.getTile(), h.i64(type.getRows()),
-                h.i64(type.getColumns()), h.widen(operands.getFirst())});
-        return Values();
-      });
+static void populateCopyPatterns(HostPatterns &patterns) {
+  patterns.add<LoadOp>([](auto op, auto in, HostBuilder &h) {
+    callCopy(h, "load", in.getDestination(), op.getDestination().getType(),
+             Value(), in.getSource(), in.getCoordinates());
+  });
+  patterns.add<StoreOp>([](auto op, auto in, HostBuilder &h) {
+    SharedType type = op.getSource().getType();
+    Value valid = in.getValidRows();
+    callCopy(h, "store", in.getSource(), type,
+             valid ? h.widen(valid) : h.i64(type.getRows()),
+             in.getDestination(), in.getCoordinates());
+  });
+  patterns.add<StoreWaitOp>([](auto op, auto, HostBuilder &h) {
+    h.call("store_wait", {}, {h.i64(op.getUnfinished())});
+  });
+  patterns.add<ZeroRowsOp>([](auto op, auto in, HostBuilder &h) {
+    SharedType type = op.getTile().getType();
+    h.call("zero_rows", {},
+           {in.getTile(), h.i64(type.getRows()), h.i64(type.getColumns()),
+            h.widen(in.getFirst())});
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -334,8 +289,9 @@ static Value getElementCode(HostBuilder &h, Type type) {
 }
 
 /// How the machine names the layout of an operand.
-static Value getLayoutCode(HostBuilder &h, bool shared, bool transposed) {
-  return h.i64((shared ? 1 : 0) + (transposed ? 2 : 0));
+static Value getLayoutCode(HostBuilder &h, Value operand, bool transposed) {
+  return h.i64((isa<SharedType>(operand.getType()) ? 1 : 0) +
+               (transposed ? 2 : 0));
 }
 
 static Type getElementType(Type type) {
@@ -388,140 +344,110 @@ static Value getNew(HostBuilder &h, int64_t elements, Type element) {
   return h.call("new", h.pointerType(), {h.i64(bytes)});
 }
 
-static FailureOr<Values> lowerMap(MapOp op, MapOp::Adaptor operands,
-                                  HostBuilder &h) {
-  auto [rows, columns] = op.getShape();
+static SmallVector<Value> lowerMap(MapOp op, MapOp::Adaptor in,
+                                   HostBuilder &h) {
+  int64_t rows = op.getShape().first, columns = op.getShape().second;
   Value result;
   Type element;
   if (op.getResult()) {
     element = getElementType(op.getResult().getType());
     result = getNew(h, rows * columns, element);
   }
-  int64_t width = columns;
   buildLoop(h, rows, [&](Value row) {
-    buildLoop(h, width, [&](Value column) {
-      Value place = h.widen(column);
-      place = h.add(place, h.mul(h.widen(row), width));
+    buildLoop(h, columns, [&](Value column) {
+      Value place = h.add(h.mul(h.widen(row), columns), h.widen(column));
       buildElement(h, op.getBody().front(), op.getInputs().getTypes(),
-                   operands.getInputs(), {row, column}, place, result, element);
+                   in.getInputs(), {row, column}, place, result, element);
     });
   });
-  return result ? Values{result} : Values();
+  return result ? SmallVector<Value>{result} : SmallVector<Value>();
 }
 
-static FailureOr<Values>
-lowerContract(ContractOp op, ContractOp::Adaptor operands, HostBuilder &h) {
+static Value lowerContract(ContractOp op, ContractOp::Adaptor in,
+                           HostBuilder &h) {
   auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
   SharedType rhs = op.getRhs().getType();
-  Value accumulator = operands.getAccumulator();
+  Value accumulator = in.getAccumulator();
   if (!accumulator)
     accumulator = LLVM::ZeroOp::create(h.b, h.loc, h.pointerType());
-  bool lhsIsShared = isa<SharedType>(op.getLhs().getType());
-  return Values{h.call(
+  return h.call(
       "contract", h.pointerType(),
       {accumulator, h.i64(rows), h.i64(columns),
        h.i64(op.getTransposeRhs() ? rhs.getRows() : rhs.getColumns()),
-       operands.getLhs(), getLayoutCode(h, lhsIsShared, op.getTransposeLhs()),
-       operands.getRhs(),
-       getLayoutCode(h, /*shared=*/true, op.getTransposeRhs()),
-       getElementCode(h, rhs.getElementType())})};
+       in.getLhs(), getLayoutCode(h, op.getLhs(), op.getTransposeLhs()),
+       in.getRhs(), getLayoutCode(h, op.getRhs(), op.getTransposeRhs()),
+       getElementCode(h, rhs.getElementType())});
 }
 
-static void populateRegisterPatterns(RewritePatternSet &patterns,
-                                     const TypeConverter &converter) {
-  add<MapOp>(patterns, converter, lowerMap);
-  add<ContractOp>(patterns, converter, lowerContract);
-  add<tile::ConstantOp>(
-      patterns, converter,
-      [](auto op, auto, HostBuilder &h) -> FailureOr<Values> {
-        auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
-        Value value = arith::ConstantOp::create(h.b, h.loc, op.getValueAttr());
-        return Values{h.call("constant", h.pointerType(),
-                             {h.i64(rows * columns), value})};
-      });
-  add<WaitOp>(patterns, converter,
-              [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-                for (Value pending : operands.getPending())
-                  h.call("wait", {}, {pending});
-                return Values(operands.getPending());
-              });
-  add<LoadOperandOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
-        return Values{
-            h.call("load_operand", h.pointerType(),
-                   {operands.getSource(),
-                    getLayoutCode(h, /*shared=*/true, op.getTransposed()),
-                    h.i64(rows), h.i64(columns)})};
-      });
-  add<StoreSharedOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        SharedType type = op.getDestination().getType();
-        h.call("store_shared", {},
-               {operands.getValue(), operands.getDestination(),
-                h.i64(type.getRows()), h.i64(type.getColumns()),
-                getElementCode(h, type.getElementType())});
-        return Values();
-      });
+static void populateRegisterPatterns(HostPatterns &patterns) {
+  patterns.add<MapOp>(lowerMap);
+  patterns.add<ContractOp>(lowerContract);
+  patterns.add<tile::ConstantOp>([](auto op, auto, HostBuilder &h) {
+    auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
+    Value value = arith::ConstantOp::create(h.b, h.loc, op.getValueAttr());
+    return h.call("constant", h.pointerType(), {h.i64(rows * columns), value});
+  });
+  patterns.add<WaitOp>([](auto, auto in, HostBuilder &h) {
+    for (Value pending : in.getPending())
+      h.call("wait", {}, {pending});
+    return in.getPending();
+  });
+  patterns.add<LoadOperandOp>([](auto op, auto in, HostBuilder &h) {
+    auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
+    return h.call("load_operand", h.pointerType(),
+                  {in.getSource(),
+                   getLayoutCode(h, op.getSource(), op.getTransposed()),
+                   h.i64(rows), h.i64(columns)});
+  });
+  patterns.add<StoreSharedOp>([](auto op, auto in, HostBuilder &h) {
+    SharedType type = op.getDestination().getType();
+    h.call("store_shared", {},
+           {in.getValue(), in.getDestination(), h.i64(type.getRows()),
+            h.i64(type.getColumns()),
+            getElementCode(h, type.getElementType())});
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // Vectors
 //===----------------------------------------------------------------------===//
 
-static FailureOr<Values>
-lowerVectorMap(VectorMapOp op, VectorMapOp::Adaptor operands, HostBuilder &h) {
+static Value lowerVectorMap(VectorMapOp op, VectorMapOp::Adaptor in,
+                            HostBuilder &h) {
   Type f32 = h.b.getF32Type();
   int64_t size = op.getResult().getType().getSize();
   Value result = getNew(h, size, f32);
   buildLoop(h, size, [&](Value index) {
     buildElement(h, op.getBody().front(), op.getInputs().getTypes(),
-                 operands.getInputs(), index, h.widen(index), result, f32);
+                 in.getInputs(), index, h.widen(index), result, f32);
   });
-  return Values{result};
+  return result;
 }
 
-static void populateVectorPatterns(RewritePatternSet &patterns,
-                                   const TypeConverter &converter) {
-  add<VectorMapOp>(patterns, converter, lowerVectorMap);
-  add<VectorLoadOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        Value address = LLVM::AddrSpaceCastOp::create(
-            h.b, h.loc, h.pointerType(), operands.getAddress());
-        return Values{
-            h.call("vector_load", h.pointerType(),
-                   {address, operands.getIndex(), operands.getStride(),
-                    h.widen(operands.getValid()), operands.getPad(),
-                    h.i64(op.getResult().getType().getSize()),
-                    getElementCode(h, op.getElement())})};
-      });
-  add<VectorScanOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        return Values{h.call(
-            "vector_scan", h.pointerType(),
-            {operands.getSource(), h.i64(op.getSource().getType().getSize()),
-             h.i64(op.getReverse()), h.i64(op.getExclusive())})};
-      });
-  add<VectorExtractOp>(
-      patterns, converter,
-      [](auto, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        Type f32 = h.b.getF32Type();
-        Value place =
-            h.at(operands.getSource(), f32, h.widen(operands.getIndex()));
-        return Values{LLVM::LoadOp::create(h.b, h.loc, f32, place)};
-      });
-  add<VectorStoreOp>(
-      patterns, converter,
-      [](auto op, auto operands, HostBuilder &h) -> FailureOr<Values> {
-        h.call("vector_store", {},
-               {operands.getValue(), operands.getDestination(),
-                h.i64(op.getValue().getType().getSize())});
-        return Values();
-      });
+static void populateVectorPatterns(HostPatterns &patterns) {
+  patterns.add<VectorMapOp>(lowerVectorMap);
+  patterns.add<VectorLoadOp>([](auto op, auto in, HostBuilder &h) {
+    Value address = LLVM::AddrSpaceCastOp::create(h.b, h.loc, h.pointerType(),
+                                                  in.getAddress());
+    return h.call("vector_load", h.pointerType(),
+                  {address, in.getIndex(), in.getStride(),
+                   h.widen(in.getValid()), in.getPad(),
+                   h.i64(op.getResult().getType().getSize()),
+                   getElementCode(h, op.getElement())});
+  });
+  patterns.add<VectorScanOp>([](auto op, auto in, HostBuilder &h) {
+    return h.call("vector_scan", h.pointerType(),
+                  {in.getSource(), h.i64(op.getSource().getType().getSize()),
+                   h.i64(op.getReverse()), h.i64(op.getExclusive())});
+  });
+  patterns.add<VectorExtractOp>([](auto, auto in, HostBuilder &h) {
+    return getElement(h, in.getSource(), in.getIndex());
+  });
+  patterns.add<VectorStoreOp>([](auto op, auto in, HostBuilder &h) {
+    h.call("vector_store", {},
+           {in.getValue(), in.getDestination(),
+            h.i64(op.getValue().getType().getSize())});
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -574,28 +500,20 @@ LogicalResult ConvertTileToHost::lowerLaunches() {
 LogicalResult ConvertTileToHost::lowerKernels() {
   MLIRContext *context = &getContext();
   TypeConverter converter;
-  converter.addConversion([](Type type) { return type; });
-  auto toPointer = [=](Type) -> Type {
-    return LLVM::LLVMPointerType::get(context);
-  };
-  converter.addConversion([=](GlobalType type) { return toPointer(type); });
-  converter.addConversion([=](SharedType type) { return toPointer(type); });
-  converter.addConversion(
-      [=](SharedVectorType type) { return toPointer(type); });
-  converter.addConversion([=](WarpVectorType type) { return toPointer(type); });
-  converter.addConversion(
-      [=](AccumulatorType type) { return toPointer(type); });
-  converter.addConversion([=](PendingType type) { return toPointer(type); });
-  converter.addConversion([=](OperandType type) { return toPointer(type); });
-  converter.addConversion(
-      [=](BarrierType) -> Type { return IntegerType::get(context, 64); });
-
+  converter.addConversion([=](Type type) -> std::optional<Type> {
+    if (isa<BarrierType>(type))
+      return IntegerType::get(context, 64);
+    if (isa<TileDialect>(type.getDialect()))
+      return LLVM::LLVMPointerType::get(context);
+    return type;
+  });
   RewritePatternSet patterns(context);
-  populateStructurePatterns(patterns, converter);
-  populateSharedMemoryPatterns(patterns, converter);
-  populateCopyPatterns(patterns, converter);
-  populateRegisterPatterns(patterns, converter);
-  populateVectorPatterns(patterns, converter);
+  HostPatterns host{patterns, converter};
+  populateStructurePatterns(host);
+  populateSharedMemoryPatterns(host);
+  populateCopyPatterns(host);
+  populateRegisterPatterns(host);
+  populateVectorPatterns(host);
   ConversionTarget target(*context);
   target.addIllegalDialect<TileDialect>();
   target.addIllegalOp<NVVM::ThreadIdXOp>();

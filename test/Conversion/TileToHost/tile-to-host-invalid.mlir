@@ -2,7 +2,6 @@
 
 tile.kernel @no_offset() warpgroups 1 {
   // expected-error @below {{expects an offset; run tile-allocate-shared}}
-  // expected-error @below {{failed to legalize}}
   %a = tile.alloc : !tile.shared<1, 64, 64, bf16>
 }
 
@@ -28,7 +27,7 @@ tile.kernel @thread_and_crew() warpgroups 1 {
 // -----
 
 tile.kernel @number_of_the_warp() warpgroups 2 {
-  %ready = tile.barrier_init : !tile.barrier<2, 2>
+  %ready = tile.barrier_init {offset = 0 : i64} : !tile.barrier<2, 2>
   // expected-error @below {{expects a role of several warps on the host not to use the number of the warp}}
   tile.role "loads" warp 4 count 2 registers 24 {
   ^bb0(%warp: i32):
