@@ -13,6 +13,7 @@
 #include "linattn/Driver/TileMachine.h"
 
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdarg>

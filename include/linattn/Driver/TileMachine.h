@@ -10,6 +10,8 @@
 #define LINATTN_DRIVER_TILEMACHINE_H
 
 #include "mlir/Support/LLVM.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace mlir {
 namespace linattn {
