@@ -37,7 +37,8 @@ CompileFlags::CompileFlags(cl::OptionCategory &category, std::string targetHelp)
                cl::init(0), cl::value_desc("tokens"), cl::cat(category)),
       recurrence("recurrence",
                  cl::desc("Lower to the loop over tokens that defines each op: "
-                          "slow, for comparison"),
+                          "slow, for comparison, and for what no loop over "
+                          "chunks can do on a GPU"),
                  cl::init(false), cl::cat(category)),
       ptxOnly("ptx-only",
               cl::desc("Leave it to the GPU's driver to assemble PTX, which "

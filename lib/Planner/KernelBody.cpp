@@ -12,6 +12,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace mlir::linattn;
 
@@ -26,6 +28,11 @@ static int64_t getTileRank(Value value) {
 
 bool Access::isPadded(unsigned dim, RankedTensorType tile) const {
   return getConstantIntValue(sizes[dim]) != tile.getDimSize(dim);
+}
+
+int64_t linattn::getAlignment(RankedTensorType tensor, unsigned columnDim) {
+  int64_t columns = tensor.getDimSize(columnDim), most = 16;
+  return ShapedType::isDynamic(columns) ? most : std::gcd(most, 2 * columns);
 }
 
 /// All of a tensor of the function.
@@ -290,9 +297,7 @@ LogicalResult KernelBody::findLoop() {
       prologues.push_back(loop);
     loop = candidate;
   }
-  if (!loop)
-    return kernel.emitOpError("expects a loop over chunks to be planned for a "
-                              "GPU, but got none");
+  assert(loop && "a kernel without a loop is an element kernel");
   for (scf::ForOp prologue : prologues) {
     auto isMatrix = [](Type type) {
       auto tile = dyn_cast<RankedTensorType>(type);
@@ -320,8 +325,11 @@ LogicalResult KernelBody::findLoop() {
         !type.getElementType().isF32())
       return loop.emitOpError(
                  "expects carried values to be scalars, or matrices "
-                 "of f32 and of static shape, but got ")
-             << arg.getType();
+                 "of f32 and of static shape, in a loop over chunks for a GPU, "
+                 "but got ")
+             << arg.getType()
+             << "; a loop over tokens can carry more (linattn-compile "
+                "--recurrence)";
     states.push_back(arg);
   }
   return success();
@@ -441,6 +449,56 @@ LogicalResult linattn::findStores(scf::ForallOp kernel, scf::ForOp loop,
     Access outer = getAccess(insert, kernel);
     addStore(afterLoop, insert, source, outer);
   }
+  return success();
+}
+
+/// The matrices that maps compute `tile` from.
+static void collectMatrices(Value tile, scf::ForallOp kernel,
+                            SmallVectorImpl<Value> &matrices) {
+  if (getTileRank(tile) != 2)
+    return;
+  auto map = tile.getDefiningOp<linalg::LinalgOp>();
+  if (!map || !isMap(map) || linattn::getAccess(tile, kernel)) {
+    matrices.push_back(tile);
+    return;
+  }
+  for (OpOperand &operand : map->getOpOperands())
+    if (map.payloadUsesValueFromOperand(&operand))
+      collectMatrices(operand.get(), kernel, matrices);
+}
+
+/// Whether all that an operand is computed from is f32 in memory.
+static bool isWide(Value operand, scf::ForallOp kernel) {
+  SmallVector<Value> matrices;
+  collectMatrices(operand, kernel, matrices);
+  return !matrices.empty() && llvm::all_of(matrices, [&](Value matrix) {
+    return cast<RankedTensorType>(matrix.getType()).getElementType().isF32() &&
+           linattn::getAccess(matrix, kernel);
+  });
+}
+
+LogicalResult KernelBody::checkOps() {
+  for (Operation &op : loop.getBody()->without_terminator()) {
+    auto nested = dyn_cast<scf::ForOp>(op);
+    if (op.getNumRegions() == 0 || isa<linalg::LinalgOp, tensor::PadOp>(op) ||
+        (nested && nested.getNumResults() == 2 && getScan(nested.getResult(1))))
+      continue;
+    return op.emitOpError(
+        "cannot be planned in a loop over chunks for a GPU, which expects "
+        "maps, products of matrices and running sums of vectors; for decays of "
+        "each channel, a loop over tokens needs no more (linattn-compile "
+        "--recurrence)");
+  }
+  for (const Contraction &contraction : contractions)
+    for (Value operand : {contraction.lhs, contraction.rhs})
+      if (isWide(operand, kernel))
+        return contraction.op->emitOpError(
+            "multiplies f32 from memory, which matrix instructions for a GPU "
+            "would round to 16 bits; convert the tensor to bf16 or f16, or run "
+            "tokens one by one (linattn-compile --recurrence)");
+  if (loads.empty())
+    return loop.emitOpError("expects tiles of 16-bit elements to be loaded, in "
+                            "a loop over chunks for a GPU, but got none");
   return success();
 }
 
@@ -603,7 +661,7 @@ FailureOr<KernelBody> KernelBody::get(scf::ForallOp kernel) {
   KernelBody body;
   body.kernel = kernel;
   if (failed(body.findLoop()) || failed(body.findContractions()) ||
-      failed(body.findLoads()) ||
+      failed(body.findLoads()) || failed(body.checkOps()) ||
       failed(findStores(kernel, body.loop, body.storesInLoop,
                         body.storesAfterLoop)))
     return failure();

@@ -47,6 +47,11 @@ struct Access {
 /// and not a carried tile.
 bool isFilled(scf::ForOp loop, BlockArgument arg);
 
+/// The number of bytes, 16 at most, that the rows of a tensor of 16-bit
+/// elements are a multiple of. Strides of a tensor without gaps are a multiple
+/// of it too.
+int64_t getAlignment(RankedTensorType tensor, unsigned columnDim);
+
 /// Where a tile lies in a tensor of the function, if it is a slice of one.
 std::optional<Access> getAccess(Value tile, scf::ForallOp kernel);
 /// What the kernel writes by `insert`.
@@ -136,6 +141,7 @@ private:
   LogicalResult findLoop();
   LogicalResult findContractions();
   LogicalResult findLoads();
+  LogicalResult checkOps();
   void findVectors();
   void classifyDims();
   unsigned getDim(Value tile, unsigned dim);

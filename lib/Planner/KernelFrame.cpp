@@ -12,8 +12,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace mlir::linattn;
 
@@ -61,12 +59,9 @@ FailureOr<Value> KernelFrame::getGlobal(Value tensor, ArrayRef<unsigned> dims,
   auto attributes = b.getDictionaryAttr({b.getNamedAttr(
       tile::kDimsAttrName,
       b.getDenseI64ArrayAttr(getDimOrder(type.getRank(), dims)))});
-  // Strides of tensors without gaps are multiples of their rows.
-  int64_t columns = type.getDimSize(dims[1]), bytes = 16;
-  if (!ShapedType::isDynamic(columns))
-    bytes = std::gcd<int64_t>(bytes, columns * 2);
-  auto global = tile::GlobalType::get(b.getContext(), type.getRank(), rows,
-                                      type.getElementType(), bytes);
+  auto global =
+      tile::GlobalType::get(b.getContext(), type.getRank(), rows,
+                            type.getElementType(), getAlignment(type, dims[1]));
   Argument *&argument =
       globals[{tensor, b.getArrayAttr({attributes, TypeAttr::get(global)})}];
   if (!argument) {
@@ -204,9 +199,14 @@ FailureOr<Value> KernelFrame::getSum(OpBuilder &b, Location loc,
 
 FailureOr<Value> KernelFrame::getIndex(OpBuilder &b, Location loc,
                                        OpFoldResult index) {
-  if (auto constant = getConstantIntValue(index))
-    return Value(arith::ConstantIntOp::create(b, loc, *constant, 32));
-  return getScalar(b, cast<Value>(index));
+  std::optional<int64_t> constant = getConstantIntValue(index);
+  if (!constant)
+    return getScalar(b, cast<Value>(index));
+  if (!llvm::isInt<32>(*constant))
+    return emitError(loc, "expects indices of 32 bits in a kernel for a GPU, "
+                          "but got ")
+           << *constant;
+  return Value(arith::ConstantIntOp::create(b, loc, *constant, 32));
 }
 
 bool KernelFrame::isInvariant(Value scalar) {
@@ -303,11 +303,7 @@ FailureOr<Value> KernelFrame::getScalar(OpBuilder &b, Value scalar) {
   Operation *op = scalar.getDefiningOp();
   if (auto constant = dyn_cast_if_present<arith::ConstantOp>(op)) {
     if (scalar.getType().isIndex())
-      if (int64_t value = cast<IntegerAttr>(constant.getValue()).getInt();
-          !llvm::isInt<32>(value))
-        return op->emitOpError("expects an index of 32 bits in a kernel for a "
-                               "GPU, but got ")
-               << value;
+      return getIndex(b, kernel.getLoc(), constant.getValue());
     return cloneScalarOp(b, op, {});
   }
   // A scalar of the function is an argument. The size of a tensor of the

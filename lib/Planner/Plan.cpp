@@ -131,6 +131,15 @@ FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
     plan.consumerRegisters = 232;
     plan.producerRegisters = 40;
   }
+  // Whoever copies parts of rows needs still more.
+  if (llvm::any_of(body.loads, [&](Value load) {
+        Access access = *getAccess(load, body.kernel);
+        return getAlignment(cast<RankedTensorType>(access.tensor.getType()),
+                            access.dims[1]) < 16;
+      })) {
+    plan.consumerRegisters = 224;
+    plan.producerRegisters = 64;
+  }
   llvm::SetVector<Value> buffers;
   for (const Contraction &contraction : body.contractions)
     for (bool isLhs : {true, false}) {

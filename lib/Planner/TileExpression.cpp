@@ -110,8 +110,11 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
   if (auto constant = dyn_cast_if_present<arith::ConstantOp>(op)) {
     auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());
     if (!splat || !isa<FloatType>(type.getElementType()))
-      return op->emitOpError("expects a constant tile of one value in a kernel "
-                             "for a GPU");
+      // Constants lose their place when they are folded.
+      return frame.getKernel().emitOpError("expects constant tiles of one "
+                                           "value, in a kernel for a GPU, but "
+                                           "got one of ")
+             << type;
     value = Value(arith::ConstantOp::create(
         b, loc,
         b.getF32FloatAttr(splat.getSplatValue<APFloat>().convertToFloat())));
@@ -146,8 +149,7 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
                     : arith::AddIOp::create(b, loc, *start, indices[next++]));
     }
     value = evaluate(slice.getSource(), sourceIndices);
-  }
-  if (failed(value)) {
+  } else {
     InFlightDiagnostic diagnostic =
         emitError(loc, "expects a value that maps compute, in a kernel for a "
                        "GPU");
@@ -155,6 +157,8 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
       diagnostic << ", but got " << op->getName();
     return diagnostic;
   }
+  if (failed(value))
+    return failure();
   computed[tile].push_back({SmallVector<Value>(indices), *value});
   return value;
 }

@@ -47,3 +47,29 @@ func.func @sizes(%a: tensor<?x4xf32>, %c: tensor<?x8xf32>, %o: tensor<?x4xf32>, 
   }
   return %r#0, %r#1 : tensor<?x4xf32>, tensor<?x8xf32>
 }
+
+// -----
+
+func.func @carried(%a: tensor<?x64xbf16>, %o: tensor<8x64xbf16>) -> tensor<8x64xbf16> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %a, %c0 : tensor<?x64xbf16>
+  %v0 = arith.constant dense<0.0> : tensor<64xbf16>
+  %r = scf.forall (%i) in (8) shared_outs(%out = %o) -> (tensor<8x64xbf16>) {
+    // expected-error @below {{expects carried values to be scalars, or tiles of f32, but got 'tensor<64xbf16>'}}
+    %l = scf.for %t = %c0 to %n step %c1 iter_args(%v = %v0) -> (tensor<64xbf16>) {
+      %x = tensor.extract_slice %a[%t, 0] [1, 64] [1, 1] : tensor<?x64xbf16> to tensor<64xbf16>
+      %s = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+          ins(%x : tensor<64xbf16>) outs(%v : tensor<64xbf16>) {
+      ^bb0(%in: bf16, %acc: bf16):
+        %sum = arith.addf %in, %acc : bf16
+        linalg.yield %sum : bf16
+      } -> tensor<64xbf16>
+      scf.yield %s : tensor<64xbf16>
+    }
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %l into %out[%i, 0] [1, 64] [1, 1] : tensor<64xbf16> into tensor<8x64xbf16>
+    }
+  }
+  return %r : tensor<8x64xbf16>
+}

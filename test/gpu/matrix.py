@@ -73,6 +73,13 @@ def test_programs():
             out[f"state-{decay}-{'reverse' if reverse else 'forward'}"] = with_types(
                 TYPES[0], op="state", key_decay=decay, reverse=reverse, heads=(4, 4, 4, 4),
                 head_sizes=(128, 128))
+    # Loops over tokens, also in segments.
+    for decay, sizes in (("none", (33, 60)), ("const", (128, 128)), ("scalar", (64, 130)), ("vector", (128, 64))):
+        for op in ("attention", "state"):
+            ends = {} if op == "state" else {"initial": True, "final": True}
+            out[f"f32-{op}-{decay}"] = with_types(
+                ("f32",) * 4, op=op, key_decay=decay, reverse=decay == "scalar", heads=(4, 2, 2, 4),
+                head_sizes=sizes, **ends)
     return out
 
 

@@ -184,9 +184,10 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     registers; carried states stay in accumulators, rounded into shared memory
     where they are a right operand.
 
-    A kernel without a loop over chunks, such as one of `linattn.step`, is a
-    program of its threads: each has one element of the dimension that is not
-    contracted, goes over the other one, and shares nothing.
+    A kernel that multiplies no two matrices, such as one of `linattn.step` or a
+    loop over tokens, is a program of its threads: each has one element of the
+    dimension that is not contracted, goes over the other one, and shares
+    nothing. What such a loop carries is in memory of the thread.
 
     What the tensors do not have is zero in shared memory: by the clipping of
     the copies where a tile ends with the tensor, otherwise by writing zeros.
