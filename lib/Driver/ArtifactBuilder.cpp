@@ -8,6 +8,7 @@
 
 #include "linattn/Driver/ArtifactBuilder.h"
 
+#include "KernelWork.h"
 #include "linattn/Artifact/Artifact.h"
 #include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Driver/DeviceCode.h"
@@ -201,6 +202,8 @@ static json::Object describeKernel(tile::KernelOp kernel,
   llvm::raw_string_ostream os(text);
   os << report->registers << " registers, " << report->spillStoreBytes
      << " bytes spilled, " << shared << " bytes of shared memory";
+  if (std::optional<KernelWork> work = KernelWork::get(kernel))
+    os << ", " << work->describe(target.getChip().isHopper);
   object["remarks"] = text;
   kernel.emitRemark() << "kernel '" << kernel.getSymName() << "' for "
                       << target.chip << ": " << text;
