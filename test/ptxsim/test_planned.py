@@ -3,10 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Kernels that the planner made, against the recurrence in f64."""
 
+import random
+from dataclasses import replace
+
 import numpy as np
 import planned
 import pytest
+import tiles
 
+import fuzzing
+import ptxsim
 from covering import covering_array
 from dtypes import decode
 from programs import Program, Sizes, bound, expected_results, random_arguments
@@ -93,6 +99,28 @@ def test_odd_head_sizes(head_sizes, decay, reverse, offsets, chip):
     check(program, Sizes(1, 130, offsets), options, chip=chip)
 
 
+@pytest.mark.parametrize(
+    "chip, instruction, before, kind",
+    [("sm_90a", "fence.proxy.async", "mbarrier.arrive.expect_tx", "proxy"), ("sm_80", "cp.async.wait_all", "}", "race")],
+)
+def test_parts_are_ordered(chip, instruction, before, kind, monkeypatch):
+    """What lets others see rows that threads have copied is needed."""
+    compile_tiles = tiles.compile_tiles
+
+    def without(*args):
+        text, sizes = compile_tiles(*args)
+        lines = text.splitlines(keepends=True)
+        arrival = max(i for i, line in enumerate(lines) if before in line)
+        place = max(i for i, line in enumerate(lines[:arrival]) if instruction in line)
+        return "".join(lines[:place] + lines[place + 1 :]), sizes
+
+    monkeypatch.setattr(tiles, "compile_tiles", without)
+    program = Program(key_decay="none", head_sizes=(64, 33), **LOW)
+    with pytest.raises(ptxsim.SimulationError, match=kind):
+        for seed in range(8):
+            check(program, Sizes(1, 70), "" if chip == "sm_90a" else "shared-limit=101376", seed, chip)
+
+
 F32 = dict(query_type="f32", key_type="f32", value_type="f32", output_type="f32")
 MIXED = dict(query_type="bf16", key_type="f32", value_type="f16", output_type="bf16")
 
@@ -119,6 +147,20 @@ def test_f32(op, decay, reverse, layouts, head_sizes, types, offsets, chip, opti
         offsets=offsets and "i32", **types, **ends,
     )  # fmt: skip
     check(program, Sizes(1, 20, offsets), options, chip=chip)
+
+
+@pytest.mark.parametrize("sample", range(24))
+def test_random_programs(sample):
+    """Of all decays, types, layouts and sizes that the planner takes."""
+    rng = random.Random(sample)
+    program = fuzzing.random_program(rng)
+    uniform = lambda decay: "scalar" if decay == "vector" and program.op != "step" else decay
+    program = replace(
+        program, schedule=None, key_decay=uniform(program.key_decay), value_decay=uniform(program.value_decay))
+    tokens = rng.choice((0, 1, 30, 70))
+    offsets = (0, tokens // 3, tokens // 3, tokens) if program.offsets else None
+    chip, options = rng.choice((("sm_90a", ""), ("sm_80", "shared-limit=101376"), ("sm_90a", "segments=2")))
+    check(program, Sizes(1, tokens, offsets), options, seed=sample, chip=chip)
 
 
 @pytest.mark.parametrize("options", ["", "early"])
