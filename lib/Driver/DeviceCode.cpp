@@ -79,6 +79,7 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
                             "but got '")
            << planOptions << "'";
   plan->sharedLimit = target.getChip().sharedBytes;
+  plan->movesRegisters = target.getChip().isHopper;
   if (!plan->segments.getNumOccurrences())
     plan->segments = 0;
   return runPipeline(module, [&](PassManager &pm) {

@@ -259,7 +259,12 @@ void KernelBody::findVectors() {
 bool OutputStore::isCopied() const {
   auto type = cast<RankedTensorType>(access.tensor.getType());
   return type.getElementTypeBitWidth() == 16 && access.dims.size() == 2 &&
-         access.dims[1] + 1 == type.getRank();
+         (access.dims[1] + 1 == type.getRank() || isTransposed());
+}
+
+bool OutputStore::isTransposed() const {
+  auto type = cast<RankedTensorType>(access.tensor.getType());
+  return access.dims.size() == 2 && access.dims[0] + 1 == type.getRank();
 }
 
 bool KernelBody::isZero(Value value) {

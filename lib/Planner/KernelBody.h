@@ -88,9 +88,12 @@ struct OutputStore {
   Value tile;
   Access access;
 
-  /// Whether rows of the tile are rows of the tensor, of 16-bit elements: such
-  /// tiles are copied through shared memory, others element by element.
+  /// Whether rows or columns of the tile are rows of the tensor, of 16-bit
+  /// elements: such tiles are copied through shared memory, others element by
+  /// element.
   bool isCopied() const;
+  /// Whether columns of the tile are rows of the tensor.
+  bool isTransposed() const;
 };
 
 /// What the kernel writes in its loop and behind it.

@@ -43,14 +43,19 @@ static LogicalResult separateOutputs(scf::ForallOp forall) {
 }
 
 /// The numbers of the iteration that a thread block runs, the last dimension
-/// fastest.
-static LogicalResult bindIterations(scf::ForallOp forall, KernelFrame &frame) {
+/// fastest. `sharing` thread blocks that follow each other share an iteration;
+/// the result is the number of this one among them.
+static FailureOr<Value> bindIterations(scf::ForallOp forall, int64_t sharing,
+                                       KernelFrame &frame) {
   if (!forall.isNormalized())
     return forall.emitOpError("expects lower bounds 0 and steps 1, in a kernel "
                               "for a GPU");
   OpBuilder &b = frame.getEntryBuilder();
   Location loc = forall.getLoc();
   Value rest = tile::BlockIdOp::create(b, loc, b.getI32Type());
+  Value count = arith::ConstantIntOp::create(b, loc, sharing, 32);
+  Value part = arith::RemUIOp::create(b, loc, rest, count);
+  rest = arith::DivUIOp::create(b, loc, rest, count);
   SmallVector<OpFoldResult> extents = forall.getMixedUpperBound();
   for (int64_t dim = extents.size(); dim-- > 0;) {
     Value iteration = forall.getInductionVars()[dim];
@@ -64,7 +69,7 @@ static LogicalResult bindIterations(scf::ForallOp forall, KernelFrame &frame) {
     frame.bind(iteration, arith::RemUIOp::create(b, loc, rest, *extent));
     rest = arith::DivUIOp::create(b, loc, rest, *extent);
   }
-  return success();
+  return part;
 }
 
 namespace {
@@ -93,16 +98,18 @@ private:
     if (failed(separateOutputs(forall)))
       return failure();
     if (isElementKernel(forall))
-      return build(forall, name, symbols, /*warpgroups=*/1,
-                   [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b) {
-                     return emitElementKernel(forall, frame, b,
-                                              tile::kWarpgroupThreads);
-                   });
+      return build(
+          forall, name, symbols, /*warpgroups=*/1, /*sharing=*/1,
+          [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b, Value) {
+            return emitElementKernel(forall, frame, b, tile::kWarpgroupThreads);
+          });
     FailureOr<KernelBody> body = KernelBody::get(forall);
     if (failed(body))
       return failure();
     DeviceLimits limits;
     limits.sharedBytes = sharedLimit;
+    limits.movesRegisters = movesRegisters;
+    limits.columnBlocks = columnBlocks;
     FailureOr<Plan> plan = choosePlan(*body, limits);
     if (failed(plan))
       return failure();
@@ -113,18 +120,22 @@ private:
     plan->publishFirst = publishFirst;
     plan->recompute = recompute;
     return build(
-        forall, name, symbols, plan->groups + 1,
-        [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &) {
-          return TileProgram(*body, *plan, frame, kernel, asserted).emit();
+        forall, name, symbols, plan->groups + 1, plan->columnBlocks,
+        [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &,
+            Value part) {
+          return TileProgram(*body, *plan, frame, kernel, asserted, part)
+              .emit();
         });
   }
 
   /// Makes a kernel of what `emit` writes at the builder, and its launch.
+  /// `sharing` thread blocks share an iteration; `emit` is given the number
+  /// among them.
   LogicalResult
   build(scf::ForallOp forall, StringRef name, SymbolTable &symbols,
-        int64_t warpgroups,
+        int64_t warpgroups, int64_t sharing,
         llvm::function_ref<LogicalResult(KernelFrame &, tile::KernelOp,
-                                         OpBuilder &)>
+                                         OpBuilder &, Value)>
             emit) {
     Location loc = forall.getLoc();
     OpBuilder b(&getContext());
@@ -141,7 +152,8 @@ private:
     // What does not change is computed before the roles.
     Operation *marker = tile::BlockIdOp::create(b, loc, b.getI32Type());
     frame.getEntryBuilder().setInsertionPoint(marker);
-    if (failed(bindIterations(forall, frame)) || failed(emit(frame, kernel, b)))
+    FailureOr<Value> part = bindIterations(forall, sharing, frame);
+    if (failed(part) || failed(emit(frame, kernel, b, *part)))
       return failure();
     marker->erase();
 
@@ -150,14 +162,15 @@ private:
     SmallVector<Attribute> attributes(operands.argAttrs.begin(),
                                       operands.argAttrs.end());
     kernel.setArgAttrsAttr(b.getArrayAttr(attributes));
-    return launch(forall, kernel, operands);
+    return launch(forall, kernel, sharing, operands);
   }
 
   LogicalResult launch(scf::ForallOp forall, tile::KernelOp kernel,
+                       int64_t sharing,
                        const KernelFrame::LaunchOperands &operands) {
     OpBuilder b(forall);
     Location loc = forall.getLoc();
-    Value blocks = arith::ConstantIndexOp::create(b, loc, 1);
+    Value blocks = arith::ConstantIndexOp::create(b, loc, sharing);
     for (OpFoldResult extent : forall.getMixedUpperBound())
       blocks = arith::MulIOp::create(
           b, loc, blocks, getValueOrCreateConstantIndexOp(b, loc, extent));

@@ -30,8 +30,16 @@ void linattn::buildNormalFormToTilePipeline(
   pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
   if (options.moveFactors)
     pm.addNestedPass<func::FuncOp>(createLinattnMoveFactors());
+  LinattnTransposeStatesOptions transpose;
+  transpose.sharedLimit = options.sharedLimit;
+  transpose.movesRegisters = options.movesRegisters;
+  transpose.columnBlocks = options.columnBlocks;
+  transpose.always = options.transposeStates;
+  pm.addNestedPass<func::FuncOp>(createLinattnTransposeStates(transpose));
   LinattnKernelsToTileOptions plan;
   plan.sharedLimit = options.sharedLimit;
+  plan.movesRegisters = options.movesRegisters;
+  plan.columnBlocks = options.columnBlocks;
   plan.stages = options.stages;
   plan.early = options.early;
   plan.stateFirst = options.stateFirst;

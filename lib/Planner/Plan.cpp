@@ -10,6 +10,7 @@
 #include "TileExpression.h"
 
 #include "linattn/Dialect/Tile/IR/Tile.h"
+#include "linattn/Dialect/Tile/Utils/Chip.h"
 
 using namespace mlir;
 using namespace mlir::linattn;
@@ -19,13 +20,20 @@ static RankedTensorType getTileType(Value tile) {
 }
 
 bool Plan::isSplit(const KernelBody &body, Value tile, unsigned dim) const {
-  return splitClass && groups > 1 && body.getDimClass(tile, dim) == *splitClass;
+  return splitClass && groups * columnBlocks > 1 &&
+         body.getDimClass(tile, dim) == *splitClass;
 }
 
 int64_t Plan::getLocalSize(const KernelBody &body, Value tile,
                            unsigned dim) const {
   int64_t size = getTileType(tile).getDimSize(dim);
   return isSplit(body, tile, dim) ? splitWidth : size;
+}
+
+int64_t Plan::getBlockSize(const KernelBody &body, Value tile,
+                           unsigned dim) const {
+  int64_t size = getTileType(tile).getDimSize(dim);
+  return isSplit(body, tile, dim) ? splitWidth * groups : size;
 }
 
 Placement linattn::getPlacement(const KernelBody &body,
@@ -69,17 +77,30 @@ bool linattn::needsLoadsOnly(const KernelBody &body,
          getPlacement(body, contraction, false) == Placement::Loaded;
 }
 
+bool linattn::holdsState(const KernelBody &body,
+                         const Contraction &contraction) {
+  if (getPlacement(body, contraction, true) != Placement::Registers)
+    return false;
+  llvm::SetVector<Value> leaves = getLeaves(contraction.lhs, body);
+  return !leaves.empty() && llvm::all_of(leaves, [&](Value leaf) {
+    return body.isState(leaf);
+  });
+}
+
 SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,
                                              const Plan &plan) {
-  // Loads only; then what reads a published state and waits for nothing else;
+  // Loads only; then what reads a state of before and waits for nothing else;
   // then the rest, with updates of states first or in the order of the program.
   auto getRank = [&](const Contraction &contraction) {
     Placement lhs = getPlacement(body, contraction, true);
     Placement rhs = getPlacement(body, contraction, false);
     if (needsLoadsOnly(body, contraction))
       return 0;
-    if (lhs == Placement::Loaded && rhs == Placement::Published &&
-        contraction.startsFromZero())
+    bool readsState =
+        lhs == Placement::Loaded
+            ? rhs == Placement::Published
+            : rhs == Placement::Loaded && holdsState(body, contraction);
+    if (readsState && contraction.startsFromZero())
       return 1;
     bool updates = llvm::any_of(body.states, [&](BlockArgument state) {
       return body.getNext(state) == contraction.getResult();
@@ -95,37 +116,101 @@ SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,
   return order;
 }
 
-FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
-                                    const DeviceLimits &limits) {
-  Plan plan;
-  plan.splitClass = body.getFreeDimClass();
-  if (plan.splitClass) {
-    int64_t size = body.getSize(*plan.splitClass);
-    plan.groups = std::clamp<int64_t>(size / tile::kPanelColumns, 1, 2);
-    plan.splitWidth = size / plan.groups;
-  }
+//===----------------------------------------------------------------------===//
+// Choice
+//===----------------------------------------------------------------------===//
 
-  // Matrix instructions have 64 rows and a depth of 16.
-  for (const Contraction &contraction : body.contractions) {
-    int64_t rows = plan.getLocalSize(body, contraction.getResult(), 0);
-    int64_t columns = plan.getLocalSize(body, contraction.getResult(), 1);
-    int64_t depth = getTileType(contraction.lhs)
-                        .getDimSize(contraction.transposeLhs ? 0 : 1);
-    if (rows % tile::kInstructionRows || columns % tile::kPanelColumns ||
-        depth % tile::kPanelColumns) {
-      Operation *op = contraction.getResult().getDefiningOp();
-      return op->emitOpError("of ")
-             << rows << " x " << depth << " by " << depth << " x " << columns
-             << " cannot be planned for a GPU, which expects multiples of 64; "
-                "choose a chunk, a sub-chunk and a head alignment of 64";
-    }
-  }
-
-  int64_t perStage = 0, fixed = 0;
+/// The bytes of shared memory for the tiles of one chunk, and for all else.
+static std::pair<int64_t, int64_t> getSharedBytes(const KernelBody &body,
+                                                  const Plan &plan) {
+  auto getBytes = [&](Value tile) {
+    return plan.getBlockSize(body, tile, 0) * plan.getBlockSize(body, tile, 1) *
+           2;
+  };
+  // What is written from registers: every warpgroup has a buffer for its part.
+  auto getBufferBytes = [&](Value tile) {
+    return plan.groups * plan.getLocalSize(body, tile, 0) *
+           plan.getLocalSize(body, tile, 1) * 2;
+  };
+  // Barriers. Tiles are multiples of what they are aligned to.
+  int64_t perStage = 0, fixed = 256;
   for (Value load : body.loads)
-    perStage += getTileType(load).getNumElements() * 2;
+    perStage += getBytes(load);
   for (Value vector : body.vectors)
     perStage += getTileType(vector).getNumElements() * 4;
+  llvm::SetVector<Value> buffers;
+  for (const Contraction &contraction : body.contractions)
+    for (bool isLhs : {true, false}) {
+      Placement placement = getPlacement(body, contraction, isLhs);
+      if (placement == Placement::Published || placement == Placement::Staged)
+        buffers.insert(isLhs ? contraction.lhs : contraction.rhs);
+    }
+  for (Value buffer : buffers)
+    fixed += getBufferBytes(buffer);
+  for (const OutputStore &store : body.storesInLoop)
+    if (store.isCopied())
+      fixed += getBufferBytes(store.tile) * plan.outputSlots;
+  return {perStage, fixed};
+}
+
+/// The registers of a thread that accumulators take if all of them are alive.
+static int64_t getAccumulatorRegisters(const KernelBody &body,
+                                       const Plan &plan) {
+  int64_t elements = 0;
+  auto add = [&](Value tile) {
+    elements +=
+        plan.getLocalSize(body, tile, 0) * plan.getLocalSize(body, tile, 1);
+  };
+  for (BlockArgument state : body.states)
+    add(state);
+  // One that starts from another one has its registers.
+  for (const Contraction &contraction : body.contractions)
+    if (contraction.startsFromZero())
+      add(contraction.getResult());
+  return elements / tile::kWarpgroupThreads;
+}
+
+/// Whether thread blocks may share an iteration: each writes its own part of
+/// the outputs then, and none reads what another one has written.
+static bool canShare(const KernelBody &body, unsigned splitClass) {
+  auto isCut = [&](const OutputStore &store) {
+    for (int64_t dim = 0; dim < getTileType(store.tile).getRank(); ++dim)
+      if (body.getDimClass(store.tile, dim) == splitClass)
+        return true;
+    return false;
+  };
+  auto isRead = [&](Value tensor) {
+    return llvm::any_of(tensor.getUsers(), [&](Operation *user) {
+      return user != body.kernel && body.kernel->isAncestor(user);
+    });
+  };
+  for (auto *stores : {&body.storesInLoop, &body.storesAfterLoop})
+    for (const OutputStore &store : *stores)
+      if (!isCut(store) && isRead(store.access.tensor))
+        return false;
+  return true;
+}
+
+/// The registers that a plan has too few of for its accumulators.
+static int64_t getMissingRegisters(const KernelBody &body, const Plan &plan,
+                                   const DeviceLimits &limits) {
+  // Beside accumulators. Without instructions that read shared memory,
+  // operands are in registers, too.
+  int64_t others = limits.movesRegisters ? 32 : 64;
+  int64_t registers = plan.consumerRegisters;
+  if (!limits.movesRegisters)
+    registers = std::min<int64_t>(
+        tile::kMaxRegisters,
+        tile::kRegisters / ((plan.groups + 1) * tile::kWarpgroupThreads));
+  int64_t needed = getAccumulatorRegisters(body, plan) + others;
+  return std::max<int64_t>(0, needed - registers);
+}
+
+/// The ways to cut the work of an iteration, with fewer thread blocks first:
+/// what is not cut is loaded by each of them.
+static SmallVector<Plan> getCuts(const KernelBody &body, int64_t wanted) {
+  Plan plan;
+  plan.splitClass = body.getFreeDimClass();
   if (!body.vectors.empty()) {
     // Whoever computes vectors needs registers too.
     plan.consumerRegisters = 232;
@@ -140,30 +225,78 @@ FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
     plan.consumerRegisters = 224;
     plan.producerRegisters = 64;
   }
-  llvm::SetVector<Value> buffers;
-  for (const Contraction &contraction : body.contractions)
-    for (bool isLhs : {true, false}) {
-      Placement placement = getPlacement(body, contraction, isLhs);
-      if (placement == Placement::Published || placement == Placement::Staged)
-        buffers.insert(isLhs ? contraction.lhs : contraction.rhs);
+  if (!plan.splitClass || body.getSize(*plan.splitClass) % tile::kPanelColumns)
+    return {plan};
+  SmallVector<Plan> plans;
+  int64_t size = body.getSize(*plan.splitClass);
+  int64_t panels = size / tile::kPanelColumns;
+  int64_t maxBlocks = canShare(body, *plan.splitClass) ? panels : 1;
+  for (int64_t blocks = 1; blocks <= maxBlocks; ++blocks)
+    for (int64_t groups : {2, 1}) {
+      if (panels % (groups * blocks) || (wanted && blocks != wanted))
+        continue;
+      plan.groups = groups;
+      plan.columnBlocks = blocks;
+      plan.splitWidth = size / (groups * blocks);
+      plans.push_back(plan);
     }
-  for (Value buffer : buffers)
-    fixed += getTileType(buffer).getNumElements() * 2 *
-             (plan.isSplit(body, buffer, 0) || plan.isSplit(body, buffer, 1)
-                  ? 1
-                  : plan.groups);
-  for (const OutputStore &store : body.storesInLoop)
-    if (store.isCopied())
-      fixed += getTileType(store.tile).getNumElements() * 2 * plan.outputSlots;
-  // Barriers. Tiles are multiples of what they are aligned to.
-  fixed += 256;
-  if (perStage > 0)
-    plan.stages = std::min<int64_t>(4, (limits.sharedBytes - fixed) / perStage);
-  if (plan.stages < 1)
-    return body.kernel->emitOpError("needs ")
-           << fixed + perStage
-           << " bytes of shared memory for one chunk, but a "
-           << "thread block has " << limits.sharedBytes
-           << "; choose a smaller chunk";
-  return plan;
+  return plans;
+}
+
+/// Matrix instructions have 64 rows and a depth of 16.
+static LogicalResult checkSizes(const KernelBody &body) {
+  for (const Contraction &contraction : body.contractions) {
+    RankedTensorType type = getTileType(contraction.getResult());
+    int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
+    int64_t depth = getTileType(contraction.lhs)
+                        .getDimSize(contraction.transposeLhs ? 0 : 1);
+    if (rows % tile::kInstructionRows || columns % tile::kPanelColumns ||
+        depth % tile::kPanelColumns) {
+      Operation *op = contraction.getResult().getDefiningOp();
+      return op->emitOpError("of ")
+             << rows << " x " << depth << " by " << depth << " x " << columns
+             << " cannot be planned for a GPU, which expects multiples of 64; "
+                "choose a chunk, a sub-chunk and a head alignment of 64";
+    }
+  }
+  return success();
+}
+
+std::optional<Plan> linattn::findPlan(const KernelBody &body,
+                                      const DeviceLimits &limits) {
+  // What fits, and of that the first one that has the registers it needs, or
+  // the one that misses the fewest.
+  std::optional<Plan> best;
+  int64_t bestMissing = 0;
+  for (Plan plan : getCuts(body, limits.columnBlocks)) {
+    auto [perStage, fixed] = getSharedBytes(body, plan);
+    if (perStage > 0)
+      plan.stages =
+          std::min<int64_t>(4, (limits.sharedBytes - fixed) / perStage);
+    if (plan.stages < 1)
+      continue;
+    int64_t missing = getMissingRegisters(body, plan, limits);
+    if (best && bestMissing <= missing)
+      continue;
+    best = plan;
+    bestMissing = missing;
+  }
+  return best;
+}
+
+FailureOr<Plan> linattn::choosePlan(const KernelBody &body,
+                                    const DeviceLimits &limits) {
+  if (failed(checkSizes(body)))
+    return failure();
+  if (std::optional<Plan> plan = findPlan(body, limits))
+    return *plan;
+  SmallVector<Plan> plans = getCuts(body, limits.columnBlocks);
+  if (plans.empty())
+    return body.kernel->emitOpError("cannot be shared by ")
+           << limits.columnBlocks << " thread blocks; choose another number";
+  auto [perStage, fixed] = getSharedBytes(body, plans.back());
+  return body.kernel->emitOpError("needs ")
+         << fixed + perStage << " bytes of shared memory for one chunk, but a "
+         << "thread block has " << limits.sharedBytes
+         << "; choose a smaller chunk";
 }

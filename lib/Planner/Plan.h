@@ -17,12 +17,19 @@ namespace linattn {
 /// What a device has, as far as plans depend on it.
 struct DeviceLimits {
   int64_t sharedBytes = 232448;
+  /// Whether warpgroups can leave registers to others.
+  bool movesRegisters = true;
+  /// How many thread blocks have to share an iteration; 0 for any number.
+  int64_t columnBlocks = 0;
 };
 
 /// The decisions that turn a kernel into a tile program.
 struct Plan {
-  /// Warpgroups that compute, and the dimension that is cut among them.
+  /// Warpgroups that compute, thread blocks that share an iteration of the
+  /// kernel, and the dimension that is cut among them: into a part for each
+  /// thread block, and that into a part for each warpgroup.
   int64_t groups = 1;
+  int64_t columnBlocks = 1;
   std::optional<unsigned> splitClass;
   int64_t splitWidth = 0;
   /// Tiles of a chunk that are in shared memory at once.
@@ -41,7 +48,10 @@ struct Plan {
   int64_t consumerRegisters = 240;
   int64_t producerRegisters = 24;
 
+  /// The size of a dimension within a warpgroup, and within a thread block.
   int64_t getLocalSize(const KernelBody &body, Value tile, unsigned dim) const;
+  int64_t getBlockSize(const KernelBody &body, Value tile, unsigned dim) const;
+  /// Whether a dimension is cut.
   bool isSplit(const KernelBody &body, Value tile, unsigned dim) const;
 };
 
@@ -61,13 +71,19 @@ Placement getPlacement(const KernelBody &body, const Contraction &contraction,
 /// The type of the elements that a contraction multiplies.
 Type getElementType(const KernelBody &body, const Contraction &contraction);
 
+/// Whether the left operand of a contraction is a carried state in registers.
+bool holdsState(const KernelBody &body, const Contraction &contraction);
+
 /// The order in which contractions are issued: numbers of
 /// `body.contractions`.
 SmallVector<unsigned> getIssueOrder(const KernelBody &body, const Plan &plan);
 /// Whether a contraction needs nothing but loaded tiles.
 bool needsLoadsOnly(const KernelBody &body, const Contraction &contraction);
 
-/// Chooses a plan. Fails with a diagnostic if none fits.
+/// The plan that is chosen, if one fits.
+std::optional<Plan> findPlan(const KernelBody &body,
+                             const DeviceLimits &limits);
+/// The same, with a diagnostic if none fits.
 FailureOr<Plan> choosePlan(const KernelBody &body, const DeviceLimits &limits);
 
 } // namespace linattn

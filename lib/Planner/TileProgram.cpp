@@ -25,9 +25,9 @@ Value linattn::getStage(OpBuilder &b, Location loc, Value ring, Value index) {
 
 TileProgram::TileProgram(const KernelBody &body, const Plan &plan,
                          KernelFrame &frame, tile::KernelOp kernel,
-                         const AssertedSizes &asserted)
+                         const AssertedSizes &asserted, Value part)
     : body(body), plan(plan), frame(frame), kernel(kernel), asserted(asserted),
-      loc(body.kernel->getLoc()), b(kernel.getContext()),
+      loc(body.kernel->getLoc()), b(kernel.getContext()), part(part),
       order(getIssueOrder(body, plan)) {
   for (const OutputStore &output : body.storesInLoop)
     if (output.isCopied())
@@ -50,7 +50,7 @@ Value TileProgram::getGlobalIndex(OpBuilder &at, Value tile, unsigned dim,
                                   Value index) {
   if (!plan.isSplit(body, tile, dim))
     return index;
-  return arith::AddIOp::create(at, loc, index, groupColumn);
+  return arith::AddIOp::create(at, loc, index, firstColumn);
 }
 
 TileProgram::Slot TileProgram::getNext(OpBuilder &at, Slot slot) {
@@ -77,8 +77,9 @@ void TileProgram::allocate() {
     RankedTensorType type = getTileType(load);
     rings[load] = tile::AllocOp::create(
         b, loc,
-        tile::SharedType::get(context, plan.stages, type.getDimSize(0),
-                              type.getDimSize(1), type.getElementType()),
+        tile::SharedType::get(
+            context, plan.stages, plan.getBlockSize(body, load, 0),
+            plan.getBlockSize(body, load, 1), type.getElementType()),
         /*offset=*/nullptr);
   }
   for (const Contraction &contraction : body.contractions)
@@ -100,6 +101,8 @@ void TileProgram::allocate() {
     }
   for (const OutputStore *output : copied) {
     auto [rows, columns] = getLocalShape(output->tile);
+    if (output->isTransposed())
+      std::swap(rows, columns);
     staging[output->tile] = tile::AllocOp::create(
         b, loc,
         tile::SharedType::get(
@@ -279,13 +282,18 @@ LogicalResult TileProgram::emitProducer() {
     if (access.padding && !KernelBody::isZero(access.padding))
       return emitError(load.getLoc(), "expects a tile to be padded with zeros, "
                                       "in a kernel for a GPU");
-    FailureOr<Value> source =
-        frame.getGlobal(access.tensor, access.dims,
-                        getTileType(load).getDimSize(0), /*isOutput=*/false);
+    FailureOr<Value> source = frame.getGlobal(
+        access.tensor, access.dims, plan.getBlockSize(body, load, 0),
+        /*isOutput=*/false);
     FailureOr<SmallVector<Value>> coordinates =
         frame.getCoordinates(b, loc, access);
     if (failed(source) || failed(coordinates))
       return failure();
+    for (auto [dim, coordinate] :
+         llvm::enumerate(MutableArrayRef(*coordinates).take_back(2)))
+      if (plan.isSplit(body, load, dim))
+        coordinate =
+            arith::AddIOp::create(b, loc, coordinate, blockColumn);
     loads.push_back({*source, *coordinates, getLoaded(load, slot)});
   }
   auto loadGroup = tile::LoadGroupOp::create(b, loc, full, slot.stage);
@@ -334,6 +342,10 @@ LogicalResult TileProgram::issueAll(Slot slot) {
     const Contraction &contraction = body.contractions[index];
     if (llvm::is_contained(early, &contraction))
       continue;
+    // The state takes many registers beside itself, so what others can be free
+    // of before is done.
+    if (holdsState(body, contraction) && failed(stageReady(slot)))
+      return failure();
     if (failed(issue(contraction, slot, pending)))
       return failure();
   }
@@ -349,7 +361,8 @@ LogicalResult TileProgram::stageOutputs(Value turn,
     Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
     Value index = arith::AddIOp::create(b, loc, first, group);
     stages.push_back(getStage(b, loc, staging[output->tile], index));
-    if (failed(publish(output->tile, stages.back(), Leaves())))
+    if (failed(publish(output->tile, stages.back(), Leaves(),
+                       output->isTransposed())))
       return failure();
   }
   return success();
@@ -446,6 +459,7 @@ LogicalResult TileProgram::emitConsumer() {
   Block *block = b.createBlock(&role.getBody(), {}, b.getI32Type(), loc);
   group = block->getArgument(0);
   groupColumn = arith::MulIOp::create(b, loc, group, constant(plan.splitWidth));
+  firstColumn = arith::AddIOp::create(b, loc, blockColumn, groupColumn);
   syncId = arith::AddIOp::create(b, loc, group, constant(1));
 
   scf::ForOp loop = body.loop;
@@ -499,6 +513,7 @@ LogicalResult TileProgram::emitConsumer() {
     frame.bind(loop.getInductionVar(), chunks.getInductionVar());
     pending.clear();
     accumulators.clear();
+    staged.clear();
     for (auto [state, value] :
          llvm::zip(body.states, args.drop_front(firstState)))
       accumulators[state] = value;
@@ -549,6 +564,8 @@ LogicalResult TileProgram::emitConsumer() {
 
 LogicalResult TileProgram::emit() {
   b.setInsertionPoint(kernel.getBody().front().getTerminator());
+  blockColumn = arith::MulIOp::create(b, loc, part,
+                                      constant(plan.groups * plan.splitWidth));
   allocate();
   if (failed(emitProducer()) ||
       (!body.vectors.empty() && failed(emitVectorRole())))

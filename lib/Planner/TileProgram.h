@@ -27,8 +27,10 @@ Value getStage(OpBuilder &b, Location loc, Value ring, Value index);
 /// Writes the roles of a tile program: one loads, the others compute.
 class TileProgram {
 public:
+  /// `part` is the number of this thread block among those that share an
+  /// iteration.
   TileProgram(const KernelBody &body, const Plan &plan, KernelFrame &frame,
-              tile::KernelOp kernel, const AssertedSizes &asserted);
+              tile::KernelOp kernel, const AssertedSizes &asserted, Value part);
 
   LogicalResult emit();
 
@@ -76,19 +78,35 @@ private:
   FailureOr<Value> getCarried(Value scalar);
   LogicalResult issue(const Contraction &contraction, Slot slot,
                       DenseMap<Value, Value> &results);
+  /// The same for one whose left operand is a state: some of the depth after
+  /// the other.
+  FailureOr<Value> issueHeld(const Contraction &contraction, Slot slot);
   FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
                               Slot slot);
+  /// Writes operands to shared memory that wait for nothing but what has been
+  /// issued.
+  LogicalResult stageReady(Slot slot);
   FailureOr<Value> getAccumulator(Value tile);
   /// What the carried tile `tile` starts from.
   FailureOr<Value> getInitial(Value tile, Value init);
   /// A loop in front of the one over chunks.
   LogicalResult emitPrologue(scf::ForOp prologue);
+  /// Some columns of a tile; all of them if `count` is 0.
+  struct Columns {
+    int64_t first = 0, count = 0;
+  };
   /// Computes a tile in registers, as an accumulator or, with an element type,
-  /// as an operand. `leaves` are tiles that are in registers already.
+  /// as an operand. `leaves` are tiles that are in registers already. Only of a
+  /// tile that is computed from accumulators can there be some columns.
   FailureOr<Value> map(Value tile, Type operandElement, bool transposed,
-                       Slot slot, const Leaves &leaves);
+                       Slot slot, const Leaves &leaves, Columns part);
+  FailureOr<Value> map(Value tile, Type operandElement, bool transposed,
+                       Slot slot, const Leaves &leaves) {
+    return map(tile, operandElement, transposed, slot, leaves, Columns());
+  }
   /// Rounds a tile into shared memory.
-  LogicalResult publish(Value tile, Value buffer, const Leaves &leaves);
+  LogicalResult publish(Value tile, Value buffer, const Leaves &leaves,
+                        bool transposed = false);
   LogicalResult publishStates(ArrayRef<Value> states);
   LogicalResult store(const OutputStore &output, Value buffer);
   LogicalResult storeElements(const OutputStore &output);
@@ -102,6 +120,9 @@ private:
   /// of this warpgroup.
   Value getGlobalIndex(OpBuilder &at, Value tile, unsigned dim, Value index);
   std::pair<int64_t, int64_t> getLocalShape(Value tile) const;
+  /// The part of this warpgroup of a tile in shared memory that the thread
+  /// block has its part of.
+  FailureOr<Value> getPart(Value tile, Value shared);
   Value constant(int64_t value);
 
   const KernelBody &body;
@@ -114,8 +135,14 @@ private:
 
   llvm::MapVector<Value, Value> rings, vectorRings;
   DenseMap<Value, Value> published, staging;
+  /// Buffers that have been written in the current iteration.
+  DenseMap<Value, Value> staged;
   llvm::MapVector<Value, Type> buffers;
-  Value full, empty, group, groupColumn, syncId;
+  Value full, empty, group, syncId;
+  /// Along what is cut: where the part of the thread block starts, where in it
+  /// that of the warpgroup, and where in the whole.
+  Value blockColumn, groupColumn, firstColumn;
+  Value part;
   Slot current;
   /// The outputs of the loop that are copied.
   SmallVector<const OutputStore *> copied;

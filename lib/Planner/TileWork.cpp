@@ -20,8 +20,10 @@ using namespace mlir::linattn;
 
 FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
                                   bool transposed, Slot slot,
-                                  const Leaves &leaves) {
+                                  const Leaves &leaves, Columns part) {
   auto [rows, columns] = getLocalShape(tile);
+  if (part.count)
+    columns = part.count;
   if (transposed)
     std::swap(rows, columns);
   MLIRContext *context = b.getContext();
@@ -36,23 +38,21 @@ FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
       FailureOr<Value> value = getAccumulator(leaf);
       if (failed(value))
         return failure();
+      if (part.count)
+        value = Value(tile::ColumnsOp::create(
+            b, loc,
+            tile::AccumulatorType::get(context, rows, columns, b.getF32Type()),
+            *value, part.first));
       inputs.push_back(*value);
       continue;
     }
-    Value shared = getLoaded(leaf, slot);
-    if (plan.isSplit(body, leaf, 0))
-      return emitError(leaf.getLoc(), "expects the rows of a loaded tile not "
-                                      "to be cut among warpgroups");
+    FailureOr<Value> shared = getPart(leaf, getLoaded(leaf, slot));
+    if (failed(shared))
+      return failure();
     Type element = getTileType(leaf).getElementType();
-    if (plan.isSplit(body, leaf, 1))
-      shared = tile::PanelOp::create(
-          b, loc,
-          tile::SharedType::get(context, 1, getTileType(leaf).getDimSize(0),
-                                plan.splitWidth, element),
-          shared, groupColumn);
     inputs.push_back(tile::LoadOperandOp::create(
-        b, loc, tile::OperandType::get(context, rows, columns, element), shared,
-        transposed));
+        b, loc, tile::OperandType::get(context, rows, columns, element),
+        *shared, transposed));
   }
   Type f32 = b.getF32Type();
   Type type =
@@ -68,6 +68,10 @@ FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
       inner.createBlock(&mapOp.getBody(), {}, argTypes,
                         SmallVector<Location>(argTypes.size(), tile.getLoc()));
   SmallVector<Value> indices(block->getArguments().take_back(2));
+  if (part.first)
+    indices[1] = arith::AddIOp::create(
+        inner, loc, indices[1],
+        arith::ConstantIntOp::create(inner, loc, part.first, 32));
   if (transposed)
     std::swap(indices[0], indices[1]);
   for (unsigned dim : {0u, 1u})
@@ -92,6 +96,20 @@ FailureOr<Value> TileProgram::map(Value tile, Type operandElement,
   }
   tile::YieldOp::create(inner, loc, *element);
   return Value(mapOp.getResult());
+}
+
+FailureOr<Value> TileProgram::getPart(Value tile, Value shared) {
+  auto [rows, columns] = getLocalShape(tile);
+  if (rows != plan.getBlockSize(body, tile, 0))
+    return emitError(tile.getLoc(), "expects the rows of a loaded tile not to "
+                                    "be cut among warpgroups");
+  if (columns == plan.getBlockSize(body, tile, 1))
+    return shared;
+  return Value(tile::PanelOp::create(
+      b, loc,
+      tile::SharedType::get(b.getContext(), 1, rows, columns,
+                            getTileType(tile).getElementType()),
+      shared, groupColumn));
 }
 
 FailureOr<Value> TileProgram::getAccumulator(Value tile) {
@@ -180,7 +198,7 @@ FailureOr<Value> TileProgram::getCarried(Value scalar) {
 }
 
 LogicalResult TileProgram::publish(Value tile, Value buffer,
-                                   const Leaves &leaves) {
+                                   const Leaves &leaves, bool transposed) {
   FailureOr<Value> value = failure();
   if (Value same = leaves.lookup(tile))
     value = same;
@@ -190,7 +208,7 @@ LogicalResult TileProgram::publish(Value tile, Value buffer,
     value = map(tile, {}, false, current, leaves);
   if (failed(value))
     return failure();
-  tile::StoreSharedOp::create(b, loc, *value, buffer);
+  tile::StoreSharedOp::create(b, loc, *value, buffer, transposed);
   return success();
 }
 
@@ -201,9 +219,6 @@ LogicalResult TileProgram::publish(Value tile, Value buffer,
 FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
                                          bool isLhs, Slot slot) {
   Value tile = isLhs ? contraction.lhs : contraction.rhs;
-  // The dimension that is not contracted.
-  unsigned outer = isLhs ? (contraction.transposeLhs ? 1 : 0)
-                         : (contraction.transposeRhs ? 1 : 0);
   switch (getPlacement(body, contraction, isLhs)) {
   case Placement::Registers:
     return map(tile, getElementType(body, contraction),
@@ -211,33 +226,91 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
   case Placement::Published:
     return getStage(b, loc, published[tile], group);
   case Placement::Staged: {
+    if (Value buffer = staged.lookup(tile))
+      return buffer;
     // Who read the buffer has finished: an iteration ends with a sync.
     Value buffer = getStage(b, loc, published[tile], group);
     if (failed(publish(tile, buffer, Leaves())))
       return failure();
     tile::FenceOp::create(b, loc);
     sync();
+    staged[tile] = buffer;
     return buffer;
   }
   case Placement::Loaded:
     break;
   }
-  Value shared = getLoaded(tile, slot);
-  if (!plan.isSplit(body, tile, outer))
-    return shared;
-  if (outer != 1)
-    return emitError(tile.getLoc(), "expects the rows of a loaded tile not to "
-                                    "be cut among warpgroups");
-  RankedTensorType type = getTileType(tile);
-  return Value(tile::PanelOp::create(
-      b, loc,
-      tile::SharedType::get(b.getContext(), 1, type.getDimSize(0),
-                            plan.splitWidth, type.getElementType()),
-      shared, groupColumn));
+  return getPart(tile, getLoaded(tile, slot));
+}
+
+LogicalResult TileProgram::stageReady(Slot slot) {
+  auto isReady = [&](Value leaf) {
+    return body.loads.contains(leaf) || pending.count(leaf) ||
+           accumulators.count(leaf);
+  };
+  for (const Contraction &contraction : body.contractions)
+    for (bool isLhs : {true, false}) {
+      Value tile = isLhs ? contraction.lhs : contraction.rhs;
+      if (getPlacement(body, contraction, isLhs) == Placement::Staged &&
+          llvm::all_of(getLeaves(tile, body), isReady) &&
+          failed(getOperand(contraction, isLhs, slot)))
+        return failure();
+    }
+  return success();
+}
+
+/// The depth of a state that is an operand in registers at once: 32 registers
+/// of a thread, for each 64 rows.
+static constexpr int64_t kHeldDepth = 128;
+
+FailureOr<Value> TileProgram::issueHeld(const Contraction &contraction,
+                                        Slot slot) {
+  auto [rows, columns] = getLocalShape(contraction.getResult());
+  int64_t depth = getLocalShape(contraction.lhs).second;
+  MLIRContext *context = b.getContext();
+  Type f32 = b.getF32Type();
+  Type element = getElementType(body, contraction);
+  FailureOr<Value> rhs = getOperand(contraction, /*isLhs=*/false, slot);
+  if (failed(rhs))
+    return failure();
+  Value result;
+  for (int64_t first = 0; first < depth; first += kHeldDepth) {
+    int64_t count = std::min(kHeldDepth, depth - first);
+    if (result)
+      result = tile::WaitOp::create(
+                   b, loc,
+                   TypeRange{tile::AccumulatorType::get(context, rows, columns,
+                                                        f32)},
+                   ValueRange{result})
+                   .getResult(0);
+    FailureOr<Value> lhs = map(contraction.lhs, element, /*transposed=*/false,
+                               slot, Leaves(), {first, count});
+    if (failed(lhs))
+      return failure();
+    Value panels = tile::PanelOp::create(
+        b, loc,
+        tile::SharedType::get(context, 1,
+                              cast<tile::SharedType>(rhs->getType()).getRows(),
+                              count, element),
+        *rhs, constant(first));
+    result = tile::ContractOp::create(
+        b, loc, tile::PendingType::get(context, rows, columns, f32), *lhs,
+        panels, result, /*transpose_lhs=*/false, /*transpose_rhs=*/false);
+  }
+  return result;
 }
 
 LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,
                                  DenseMap<Value, Value> &results) {
+  if (holdsState(body, contraction) && contraction.startsFromZero() &&
+      !contraction.transposeRhs &&
+      getLocalShape(contraction.lhs).second > kHeldDepth) {
+    FailureOr<Value> result = issueHeld(contraction, slot);
+    if (failed(result))
+      return failure();
+    results[contraction.getResult()] = *result;
+    return success();
+  }
   // The accumulator last: it may have to wait for what was issued last.
   FailureOr<Value> rhs = getOperand(contraction, /*isLhs=*/false, slot);
   FailureOr<Value> lhs = getOperand(contraction, /*isLhs=*/true, slot);
@@ -265,11 +338,21 @@ LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,
 //===----------------------------------------------------------------------===//
 
 LogicalResult TileProgram::store(const OutputStore &output, Value buffer) {
-  const Access &access = output.access;
+  // As it lies in memory: with contiguous rows.
+  Access access = output.access;
   RankedTensorType type = getTileType(output.tile);
-  FailureOr<Value> destination = frame.getGlobal(
-      access.tensor, access.dims, plan.getLocalSize(body, output.tile, 0),
-      /*isOutput=*/true);
+  std::array<unsigned, 2> tileDims{0, 1};
+  if (output.isTransposed()) {
+    std::swap(tileDims[0], tileDims[1]);
+    std::swap(access.dims[0], access.dims[1]);
+    std::swap(access.sizes[0], access.sizes[1]);
+    type = RankedTensorType::get({type.getDimSize(1), type.getDimSize(0)},
+                                 type.getElementType());
+  }
+  FailureOr<Value> destination =
+      frame.getGlobal(access.tensor, access.dims,
+                      plan.getLocalSize(body, output.tile, tileDims[0]),
+                      /*isOutput=*/true);
   FailureOr<SmallVector<Value>> coordinates =
       frame.getCoordinates(b, loc, access);
   if (failed(destination) || failed(coordinates))
@@ -277,7 +360,7 @@ LogicalResult TileProgram::store(const OutputStore &output, Value buffer) {
   size_t rank = coordinates->size();
   for (unsigned dim : {0u, 1u}) {
     Value &coordinate = (*coordinates)[rank - 2 + dim];
-    coordinate = getGlobalIndex(b, output.tile, dim, coordinate);
+    coordinate = getGlobalIndex(b, output.tile, tileDims[dim], coordinate);
   }
   if (!isClipped(access, 1, type))
     return emitError(output.tile.getLoc(),
@@ -313,6 +396,7 @@ LogicalResult TileProgram::storeElement(const OutputStore &output) {
   Value place = arith::OrIOp::create(inner, loc, block->getArgument(1),
                                      block->getArgument(2));
   place = arith::OrIOp::create(inner, loc, place, group);
+  place = arith::OrIOp::create(inner, loc, place, part);
   Value isFirst =
       arith::CmpIOp::create(inner, loc, arith::CmpIPredicate::eq, place,
                             arith::ConstantIntOp::create(inner, loc, 0, 32));

@@ -29,6 +29,15 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       *this, "shared-limit",
       llvm::cl::desc("Bytes of shared memory that a thread block may have"),
       llvm::cl::init(232448)};
+  PassOptions::Option<bool> movesRegisters{
+      *this, "moves-registers",
+      llvm::cl::desc("Whether warpgroups can leave registers to others"),
+      llvm::cl::init(true)};
+  PassOptions::Option<int64_t> columnBlocks{
+      *this, "column-blocks",
+      llvm::cl::desc("Thread blocks that share an iteration of a kernel; 0 "
+                     "lets the plan choose"),
+      llvm::cl::init(0)};
   PassOptions::Option<int64_t> stages{
       *this, "stages",
       llvm::cl::desc("Chunks that are in shared memory at once; 0 lets the "
@@ -58,6 +67,11 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       llvm::cl::desc("Scale the right operand of a contraction instead of the "
                      "left, where that costs less"),
       llvm::cl::init(true)};
+  PassOptions::Option<bool> transposeStates{
+      *this, "transpose-states",
+      llvm::cl::desc("Carry the transposes of states also where shared memory "
+                     "is not short"),
+      llvm::cl::init(false)};
   PassOptions::Option<bool> recompute{
       *this, "recompute",
       llvm::cl::desc("Compute masks anew for each chunk, to save registers"),

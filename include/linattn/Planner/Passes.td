@@ -172,6 +172,54 @@ def LinattnMoveFactors : Pass<"linattn-move-factors"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def LinattnTransposeStates : Pass<"linattn-transpose-states", "mlir::func::FuncOp"> {
+  let summary = "Carry the transposes of states, where shared memory is short";
+  let description = [{
+    A state that a contraction multiplies from the left by a loaded tile, `Q S`,
+    is the right operand, and that has to lie in shared memory. Its transpose is
+    a left operand, `S^T Q^T`, which stays in registers. So where a thread block
+    has room for the tiles of one chunk only, the states of a kernel and all that
+    contractions and maps make of them are replaced by their transposes: rows
+    become columns in the indexing maps, and an output is transposed on its way
+    out. What is loaded stays as it is.
+
+    Weights that such a contraction multiplies by have to be in shared memory
+    instead; they have the size of a chunk, not of a head. Kernels that load
+    tiles of f16 stay as they are: an operand has the type of the tile that it is
+    multiplied by, and the range of f16 is too small for a state.
+
+    Before:
+
+    ```mlir
+    %r = scf.for ... iter_args(%s = %s0) -> (tensor<128x256xf32>) {
+      %o = linalg.contract indexing_maps = [(i, j, k) -> (i, k), (i, j, k) -> (k, j), (i, j, k) -> (i, j)]
+          ins(%q, %s : tensor<64x128xbf16>, tensor<128x256xf32>) outs(%zero : tensor<64x256xf32>)
+    ```
+
+    After:
+
+    ```mlir
+    %r = scf.for ... iter_args(%s = %s0) -> (tensor<256x128xf32>) {
+      %o = linalg.generic {indexing_maps = [(i, j, k) -> (i, k), (i, j, k) -> (j, k), (i, j, k) -> (j, i)]}
+          ins(%q, %s : tensor<64x128xbf16>, tensor<256x128xf32>) outs(%zero : tensor<256x64xf32>)
+    ```
+  }];
+  let options = [
+    Option<"sharedLimit", "shared-limit", "int64_t", /*default=*/"232448",
+           "Bytes of shared memory that a thread block may have">,
+    Option<"movesRegisters", "moves-registers", "bool", /*default=*/"true",
+           "Whether warpgroups can leave registers to others">,
+    Option<"columnBlocks", "column-blocks", "int64_t", /*default=*/"0",
+           "Thread blocks that share an iteration of a kernel; 0 lets the plan "
+           "choose">,
+    Option<"always", "always", "bool", /*default=*/"false",
+           "Also where shared memory has room for several chunks">,
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
   let summary = "Place the kernels of the normal form on a GPU";
   let description = [{
@@ -182,7 +230,9 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     and they exchange nothing. Contractions become matrix instructions; maps are
     computed where their result is read, on accumulators or on left operands in
     registers; carried states stay in accumulators, rounded into shared memory
-    where they are a right operand.
+    where they are a right operand. Where a thread block has too few registers
+    or too little shared memory for that, several thread blocks share an
+    iteration and have a part of that dimension each.
 
     A kernel that multiplies no two matrices, such as one of `linattn.step` or a
     loop over tokens, is a program of its threads: each has one element of the
@@ -216,6 +266,11 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
   let options = [
     Option<"sharedLimit", "shared-limit", "int64_t", /*default=*/"232448",
            "Bytes of shared memory that a thread block may have">,
+    Option<"movesRegisters", "moves-registers", "bool", /*default=*/"true",
+           "Whether warpgroups can leave registers to others">,
+    Option<"columnBlocks", "column-blocks", "int64_t", /*default=*/"0",
+           "Thread blocks that share an iteration of a kernel; 0 lets the plan "
+           "choose">,
     Option<"stages", "stages", "int64_t", /*default=*/"0",
            "Chunks that are in shared memory at once; 0 lets the plan choose">,
     Option<"early", "early", "bool", /*default=*/"false",

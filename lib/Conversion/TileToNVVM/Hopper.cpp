@@ -226,9 +226,10 @@ public:
         accumulators, {}, /*clobbersMemory=*/true);
   }
 
-  void storeMatrices(Emitter &e, Value tile, SharedType type, int64_t row,
-                     int64_t column, ArrayRef<Value> registers) const override {
-    storeByStMatrix(e, tile, type, row, column, registers);
+  void storeMatrices(Emitter &e, Value tile, SharedType type, bool transposed,
+                     int64_t row, int64_t column,
+                     ArrayRef<Value> registers) const override {
+    storeByStMatrix(e, tile, type, transposed, row, column, registers);
   }
 };
 } // namespace

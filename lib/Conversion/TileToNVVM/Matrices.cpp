@@ -73,16 +73,25 @@ mlir::linattn::tile::loadRhsFragments(Emitter &e, Value tile, SharedType type,
 }
 
 void mlir::linattn::tile::storeByStMatrix(Emitter &e, Value tile,
-                                          SharedType type, int64_t row,
-                                          int64_t column,
+                                          SharedType type, bool transposed,
+                                          int64_t row, int64_t column,
                                           ArrayRef<Value> registers) {
   MatrixLane lane(e);
-  Value address = getMatrixAddress(
-      e, tile, type,
-      e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(e.warpInGroup(), 4)),
-      lane.fourth, row, column);
+  Value warp = e.warpInGroup();
+  Value address;
+  if (transposed)
+    // The rows of a warp are two units of one row of the tile.
+    address =
+        getMatrixAddress(e, tile, type, e.add(lane.low, e.shl(lane.fourth, 3)),
+                         e.add(e.shl(warp, 1), lane.second), column, row);
+  else
+    address = getMatrixAddress(
+        e, tile, type,
+        e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
+        lane.fourth, row, column);
   NVVM::StMatrixOp::create(
-      e.b, e.loc, address, registers, NVVM::MMALayout::row,
+      e.b, e.loc, address, registers,
+      transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
       NVVM::LdStMatrixShapeAttr::get(e.b.getContext(), 8, 8),
       NVVM::LdStMatrixEltType::B16);
 }

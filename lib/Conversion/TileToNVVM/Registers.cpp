@@ -93,6 +93,109 @@ struct WaitLowering : TilePattern<WaitOp> {
   }
 };
 
+/// Numbers that are the place of an element and constants, as what all elements
+/// of a thread share and a constant of the element. So they take one register,
+/// not one for each element, and are converted to a float once: places are
+/// small, so no sum of them is rounded.
+class PlaceArithmetic {
+public:
+  explicit PlaceArithmetic(Emitter &e) : e(e) {}
+
+  void add(Value value, Value shared, int64_t constant) {
+    places[value] = {shared, constant, /*isIndex=*/true};
+  }
+
+  /// The result of `op` in this form, or null.
+  Value lower(Operation *op) {
+    if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+      addSum(op);
+      return nullptr;
+    }
+    if (auto convert = dyn_cast<arith::SIToFPOp>(op)) {
+      auto it = places.find(convert.getIn());
+      if (it == places.end() || !it->second.shared ||
+          !convert.getType().isF32())
+        return nullptr;
+      Value shared = arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(),
+                                             it->second.shared);
+      return arith::AddFOp::create(e.b, e.loc, shared,
+                                   e.f32(it->second.constant));
+    }
+    if (auto compare = dyn_cast<arith::CmpIOp>(op))
+      return lowerCompare(compare);
+    return nullptr;
+  }
+
+private:
+  struct Place {
+    /// Null for none.
+    Value shared;
+    int64_t constant;
+    /// A row or a column.
+    bool isIndex;
+  };
+
+  std::optional<Place> find(Value value) const {
+    if (auto it = places.find(value); it != places.end())
+      return it->second;
+    if (std::optional<int64_t> constant = getConstantIntValue(value);
+        constant && value.getType().isInteger(32))
+      return Place{Value(), *constant, false};
+    return std::nullopt;
+  }
+
+  void addSum(Operation *op) {
+    std::optional<Place> lhs = find(op->getOperand(0));
+    std::optional<Place> rhs = find(op->getOperand(1));
+    if (!lhs || !rhs)
+      return;
+    bool isSum = isa<arith::AddIOp>(op);
+    Place sum{lhs->shared,
+              isSum ? lhs->constant + rhs->constant
+                    : lhs->constant - rhs->constant,
+              false};
+    // What has no place on the left would have to be negated.
+    if (rhs->shared && !lhs->shared)
+      return;
+    if (rhs->shared && isSum)
+      sum.shared = arith::AddIOp::create(e.b, e.loc, lhs->shared, rhs->shared);
+    else if (rhs->shared)
+      sum.shared = arith::SubIOp::create(e.b, e.loc, lhs->shared, rhs->shared);
+    places[op->getResult(0)] = sum;
+  }
+
+  /// A comparison of a row and a column: of their distance and a constant.
+  Value lowerCompare(arith::CmpIOp op) {
+    std::optional<Place> lhs = find(op.getLhs()), rhs = find(op.getRhs());
+    if (!lhs || !rhs || !lhs->isIndex || !rhs->isIndex)
+      return nullptr;
+    Value distance =
+        arith::SubIOp::create(e.b, e.loc, lhs->shared, rhs->shared);
+    return arith::CmpIOp::create(e.b, e.loc, getSigned(op.getPredicate()),
+                                 distance,
+                                 e.i32(rhs->constant - lhs->constant));
+  }
+
+  /// The same predicate for numbers that are not negative.
+  static arith::CmpIPredicate getSigned(arith::CmpIPredicate predicate) {
+    switch (predicate) {
+    case arith::CmpIPredicate::ult:
+      return arith::CmpIPredicate::slt;
+    case arith::CmpIPredicate::ule:
+      return arith::CmpIPredicate::sle;
+    case arith::CmpIPredicate::ugt:
+      return arith::CmpIPredicate::sgt;
+    case arith::CmpIPredicate::uge:
+      return arith::CmpIPredicate::sge;
+    default:
+      return predicate;
+    }
+  }
+
+  Emitter &e;
+  llvm::DenseMap<Value, Place> places;
+};
+
 struct MapLowering : TilePattern<MapOp> {
   using TilePattern::TilePattern;
 
@@ -125,12 +228,23 @@ struct MapLowering : TilePattern<MapOp> {
           IRMapping mapping;
           for (auto [input, arg] : llvm::zip(inputs, body.getArguments()))
             mapping.map(arg, input[number]);
-          mapping.map(body.getArgument(inputs.size()),
-                      e.add(row, block + (i / 2) * 8));
-          mapping.map(body.getArgument(inputs.size() + 1),
-                      e.add(column, first + i % 2));
-          for (Operation &nested : body.without_terminator())
-            rewriter.clone(nested, mapping);
+          BlockArgument rowArg = body.getArgument(inputs.size());
+          BlockArgument columnArg = body.getArgument(inputs.size() + 1);
+          int64_t rowDistance = block + (i / 2) * 8;
+          int64_t columnDistance = first + i % 2;
+          mapping.map(rowArg, e.add(row, rowDistance));
+          mapping.map(columnArg, e.add(column, columnDistance));
+          PlaceArithmetic arithmetic(e);
+          if (op.getRecompute()) {
+            arithmetic.add(rowArg, row, rowDistance);
+            arithmetic.add(columnArg, column, columnDistance);
+          }
+          for (Operation &nested : body.without_terminator()) {
+            if (Value result = arithmetic.lower(&nested))
+              mapping.map(nested.getResult(0), result);
+            else
+              rewriter.clone(nested, mapping);
+          }
           if (yield.getValue())
             elements.push_back(mapping.lookupOrDefault(yield.getValue()));
         }
@@ -164,6 +278,31 @@ private:
       elements.push_back(high);
     }
     return elements;
+  }
+};
+
+struct ColumnsLowering : TilePattern<ColumnsOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(ColumnsOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(rewriter, op.getLoc());
+    // Elements of one thread in a column, of a block of rows.
+    constexpr int64_t perColumn = kInstructionRows;
+    int64_t columns = op.getSource().getType().getColumns();
+    int64_t taken = op.getResult().getType().getColumns();
+    SmallVector<Value> elements = e.unpack(adaptor.getSource()), kept;
+    for (int64_t row = 0; row < op.getSource().getType().getRows();
+         row += kInstructionRows) {
+      int64_t first = row / kInstructionRows * columns + op.getFirst();
+      llvm::append_range(
+          kept, ArrayRef(elements).slice(
+                    first * perColumn / kWarpgroupThreads,
+                    taken * perColumn / kWarpgroupThreads));
+    }
+    rewriter.replaceOp(op, e.pack(kept));
+    return success();
   }
 };
 
@@ -204,8 +343,8 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
         for (int64_t i = 0; i < 4; ++i, next += 2)
           registers.push_back(e.packHalves(tile.getElementType(),
                                            elements[next], elements[next + 1]));
-        target.storeMatrices(e, adaptor.getDestination(), tile, row, column,
-                             registers);
+        target.storeMatrices(e, adaptor.getDestination(), tile,
+                             op.getTransposed(), row, column, registers);
       }
     rewriter.eraseOp(op);
     return success();
@@ -244,7 +383,7 @@ void mlir::linattn::tile::populateRegisterPatterns(
     const TypeConverter &converter, RewritePatternSet &patterns,
     const LoweringContext &context) {
   patterns.add<ConstantLowering, ContractLowering, WaitLowering, MapLowering,
-               LoadOperandLowering, StoreSharedLowering>(
+               ColumnsLowering, LoadOperandLowering, StoreSharedLowering>(
       converter, patterns.getContext(), context);
   patterns
       .add<ExponentialLowering<math::ExpOp>, ExponentialLowering<math::Exp2Op>>(

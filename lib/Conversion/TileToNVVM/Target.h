@@ -109,9 +109,10 @@ public:
                                                  ArrayRef<Value> accumulators,
                                                  int64_t unfinished) const = 0;
   /// Stores a 16 x 16 block of each warp, rows 16 w on of the block of 64 rows
-  /// at `row`, from four registers.
+  /// at `row`, from four registers; if `transposed`, rows are columns of the
+  /// tile.
   virtual void storeMatrices(Emitter &e, Value tile, SharedType type,
-                             int64_t row, int64_t column,
+                             bool transposed, int64_t row, int64_t column,
                              ArrayRef<Value> registers) const = 0;
 };
 

@@ -431,6 +431,21 @@ LogicalResult MapOp::verify() {
   return success();
 }
 
+LogicalResult ColumnsOp::verify() {
+  AccumulatorType source = getSource().getType();
+  AccumulatorType result = getResult().getType();
+  int64_t first = getFirst();
+  if (first < 0 || first % 8 || result.getColumns() % 8 ||
+      first + result.getColumns() > source.getColumns())
+    return emitOpError() << "expects whole groups of 8 columns of "
+                         << source.getColumns() << ", but got columns " << first
+                         << " to " << first + result.getColumns() - 1;
+  if (result.getRows() != source.getRows())
+    return emitOpError() << "expects all " << source.getRows()
+                         << " rows, but got " << result.getRows();
+  return success();
+}
+
 LogicalResult LoadOperandOp::verify() {
   SharedType source = getSource().getType();
   OperandType result = getResult().getType();
@@ -448,6 +463,8 @@ LogicalResult LoadOperandOp::verify() {
 LogicalResult StoreSharedOp::verify() {
   SharedType tile = getDestination().getType();
   auto [rows, columns] = getRegisterTileShape(getValue().getType());
+  if (getTransposed())
+    std::swap(rows, columns);
   if (tile.getStages() != 1 || tile.getRows() != rows ||
       tile.getColumns() != columns)
     return emitOpError() << "expects one tile of " << rows << " x " << columns

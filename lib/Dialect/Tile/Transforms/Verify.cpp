@@ -25,8 +25,6 @@ using namespace mlir;
 using namespace mlir::linattn;
 using namespace mlir::linattn::tile;
 
-/// Registers of a multiprocessor.
-static constexpr int64_t kRegisters = 65536;
 static constexpr int64_t kBarrierBytes = 8;
 
 /// The bytes of shared memory of a kernel, after checking places and the limit.

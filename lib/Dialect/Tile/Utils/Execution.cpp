@@ -85,6 +85,7 @@ private:
   Step access(Warp &warp, Operation *op, AgentKind kind, Value tile,
               bool writes, int64_t firstRow = 0, int64_t numRows = -1);
   Step accessOwnRows(Warp &warp, Operation *op, Value tile, bool writes);
+  Step writeOwnColumns(Warp &warp, StoreSharedOp op);
   LogicalResult checkEnd(Warp &warp);
   LogicalResult reportStandstill();
 
@@ -433,6 +434,17 @@ Step Execution::accessOwnRows(Warp &warp, Operation *op, Value tile,
   return Step::Done;
 }
 
+Step Execution::writeOwnColumns(Warp &warp, StoreSharedOp op) {
+  // The rows of a warp are 16 columns, 32 bytes, of every panel.
+  SharedType type = op.getDestination().getType();
+  int64_t address = lookup(warp, op.getDestination()).number;
+  if (address < 0)
+    return access(warp, op, AgentKind::Warp, op.getDestination(), true);
+  SharedRange range = getRange(type, address, 0, -1);
+  range.quarter = warp.number % 4;
+  return toStep(ordering.write(op, AgentKind::Warp, warp.number, range));
+}
+
 Step Execution::executeTileOp(Warp &warp, Operation *op) {
   if (auto id = dyn_cast<BlockIdOp>(op)) {
     warp.values[id].integer = IntegerAttr::get(id.getType(), options.block);
@@ -508,8 +520,11 @@ Step Execution::executeTileOp(Warp &warp, Operation *op) {
       return access(warp, op, AgentKind::Warp, read.getSource(), false);
     return accessOwnRows(warp, op, read.getSource(), false);
   }
-  if (auto write = dyn_cast<StoreSharedOp>(op))
+  if (auto write = dyn_cast<StoreSharedOp>(op)) {
+    if (write.getTransposed())
+      return writeOwnColumns(warp, write);
     return accessOwnRows(warp, op, write.getDestination(), true);
+  }
   if (auto write = dyn_cast<VectorStoreOp>(op))
     return access(warp, op, AgentKind::Warp, write.getDestination(), true);
   if (auto read = dyn_cast<ElementOp>(op))

@@ -15,6 +15,7 @@ using namespace mlir;
 using namespace mlir::linattn::tile;
 
 static constexpr int64_t kRowBytes = 128;
+static constexpr size_t kQuarters = 4;
 static constexpr unsigned kNumKinds = 4;
 
 static void joinTimes(SmallVectorImpl<uint32_t> &to, ArrayRef<uint32_t> from) {
@@ -168,8 +169,17 @@ LogicalResult Ordering::forEachRow(Operation *op, const SharedRange &range,
         return op->emitOpError()
                << "expects a tile in the shared memory of the kernel, but byte "
                << number * kRowBytes << " lies outside of it";
-      if (failed(fn(rows[number])))
-        return failure();
+      Row &row = rows[number];
+      if (range.quarter && row.quarters.empty())
+        row.quarters.assign(kQuarters, Row(row));
+      if (row.quarters.empty()) {
+        if (failed(fn(row)))
+          return failure();
+        continue;
+      }
+      for (auto [quarter, part] : llvm::enumerate(row.quarters))
+        if ((!range.quarter || quarter == *range.quarter) && failed(fn(part)))
+          return failure();
     }
   return success();
 }

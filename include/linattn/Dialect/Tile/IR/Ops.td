@@ -402,6 +402,27 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::Value()); }]>];
 }
 
+def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
+  let summary = "Some columns of an accumulator";
+  let description = [{
+    Those from `first` on, a multiple of 8, as many as the result has. Costs
+    nothing: they are some of the registers.
+
+    Example:
+
+    ```mlir
+    %right = tile.columns %x from 128 : !tile.accumulator<64, 256, f32> -> !tile.accumulator<64, 128, f32>
+    ```
+  }];
+  let arguments = (ins Tile_AccumulatorType:$source, I64Attr:$first);
+  let results = (outs Tile_AccumulatorType:$result);
+  let assemblyFormat = [{
+    $source `from` $first attr-dict
+      `:` qualified(type($source)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_LoadOperandOp : Tile_Op<"load_operand"> {
   let summary = "A left operand from shared memory into registers";
   let description = [{
@@ -419,11 +440,15 @@ def Tile_LoadOperandOp : Tile_Op<"load_operand"> {
 
 def Tile_StoreSharedOp : Tile_Op<"store_shared"> {
   let summary = "Round an accumulator into a tile in shared memory";
-  let description = [{Lowers to `stmatrix`.}];
+  let description = [{
+    With `transposed`, rows of the accumulator are columns of the tile. Lowers
+    to `stmatrix`, with `.trans` if transposed.
+  }];
   let arguments = (ins Tile_AccumulatorType:$value,
-                       Tile_SharedType:$destination);
+                       Tile_SharedType:$destination, UnitAttr:$transposed);
   let assemblyFormat = [{
-    $value `to` $destination attr-dict `:` type($value) `to` type($destination)
+    $value `to` $destination (`transposed` $transposed^)? attr-dict
+      `:` type($value) `to` type($destination)
   }];
   let hasVerifier = 1;
 }

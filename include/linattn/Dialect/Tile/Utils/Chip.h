@@ -15,6 +15,10 @@ namespace mlir {
 namespace linattn {
 namespace tile {
 
+/// Registers of a multiprocessor, and the most that a thread can name.
+inline constexpr int64_t kRegisters = 65536;
+inline constexpr int64_t kMaxRegisters = 255;
+
 /// A chip that tile programs are lowered for.
 struct Chip {
   /// 80 for sm_80, 90 for sm_90 and sm_90a.

@@ -11,6 +11,8 @@
 
 #include "mlir/IR/Operation.h"
 
+#include <optional>
+
 namespace mlir {
 namespace linattn {
 namespace tile {
@@ -26,6 +28,8 @@ struct SharedRange {
   int64_t rows = 1;
   /// Panels, and rows from one to the next.
   int64_t panels = 1, panelRows = 0;
+  /// The 32 bytes of each row that are accessed, if not all.
+  std::optional<unsigned> quarter;
 };
 
 /// Keeps for every warp which accesses of all agents it knows to be over, and
@@ -72,6 +76,8 @@ private:
   struct Row {
     Access written;
     SmallVector<Access, 4> read;
+    /// Empty where the quarters of the row have had the same accesses.
+    std::vector<Row> quarters;
   };
 
   unsigned getAgent(AgentKind kind, unsigned warp) const {
