@@ -118,7 +118,7 @@ private:
     plan->early = early && plan->stages > 1;
     plan->stateFirst = stateFirst;
     plan->publishFirst = publishFirst;
-    plan->recompute = recompute;
+    plan->recompute |= recompute;
     return build(
         forall, name, symbols, plan->groups + 1, plan->columnBlocks,
         [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &,

@@ -202,7 +202,11 @@ static int64_t getMissingRegisters(const KernelBody &body, const Plan &plan,
     registers = std::min<int64_t>(
         tile::kMaxRegisters,
         tile::kRegisters / ((plan.groups + 1) * tile::kWarpgroupThreads));
-  int64_t needed = getAccumulatorRegisters(body, plan) + others;
+  // A mask of a chunk, if it is kept.
+  int64_t mask = plan.recompute ? 0
+                                : tile::kInstructionRows * tile::kPanelColumns /
+                                      tile::kWarpgroupThreads;
+  int64_t needed = getAccumulatorRegisters(body, plan) + mask + others;
   return std::max<int64_t>(0, needed - registers);
 }
 
@@ -275,6 +279,7 @@ std::optional<Plan> linattn::findPlan(const KernelBody &body,
           std::min<int64_t>(4, (limits.sharedBytes - fixed) / perStage);
     if (plan.stages < 1)
       continue;
+    plan.recompute = getMissingRegisters(body, plan, limits) > 0;
     int64_t missing = getMissingRegisters(body, plan, limits);
     if (best && bestMissing <= missing)
       continue;

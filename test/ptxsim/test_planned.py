@@ -19,6 +19,7 @@ from programs import Program, Sizes, bound, expected_results, random_arguments
 from reference import rms_error
 
 TYPES = [("bf16",) * 4, ("f16",) * 4]
+TEST_TYPES = [dict(zip(("query_type", "key_type", "value_type", "output_type"), types)) for types in TYPES]
 DIMENSIONS = {
     "key_decay": ["none", "const", "scalar"],
     "types": TYPES,
@@ -69,6 +70,31 @@ def test_attention(number, program, options):
         sizes = Sizes(offsets=OFFSETS[number % len(OFFSETS)])
     else:
         sizes = Sizes(1 + number % 2, TOKENS[number % len(TOKENS)])
+    check(program, sizes, options, seed=number)
+
+
+SHARED = [
+    # decay, head sizes, options
+    ("const", (256, 256), ""), ("scalar", (256, 256), ""), ("none", (256, 128), ""), ("scalar", (256, 64), ""),
+    ("const", (128, 256), ""), ("none", (64, 256), "stages=1"), ("const", (200, 136), "early=true"),
+    ("const", (128, 128), "transpose-states=true"), ("scalar", (128, 64), "transpose-states=true state-first=true"),
+    ("none", (64, 128), "transpose-states=true publish-first=true"),
+    ("scalar", (128, 128), "transpose-states=true column-blocks=2 segments=2"),
+    ("const", (192, 192), ""), ("const", (128, 128), "column-blocks=2"), ("scalar", (256, 256), "segments=2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(SHARED)), ids=lambda n: str(SHARED[n]).replace(" ", "_"))
+def test_large_heads(number):
+    """Several thread blocks share a head, or states are transposed, or both."""
+    decay, head_sizes, options = SHARED[number]
+    offsets = "i32" if number % 4 == 1 else None
+    program = Program(
+        key_decay=decay, head_sizes=head_sizes, reverse=number % 2 == 1, initial=number % 3 != 0, offsets=offsets,
+        final=number % 3 != 1, layout=["bnhd", "bhnd"][number % 2], heads=(2, 1, 1, 2),
+        state_layout=["kv", "vk"][number // 2 % 2], **TEST_TYPES[number % 5 == 4],
+    )  # fmt: skip
+    sizes = Sizes(offsets=(0, 5, 5, 70, 200)) if offsets else Sizes(1, [150, 129][number % 2])
     check(program, sizes, options, seed=number)
 
 
