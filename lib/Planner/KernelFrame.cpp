@@ -125,6 +125,40 @@ KernelFrame::getCoordinates(OpBuilder &b, Location loc, const Access &access) {
   return coordinates;
 }
 
+/// Whether all that `tensor` becomes stays between kernels of its block: then
+/// it is a part of the workspace, whose tensors are contiguous.
+static bool isBetweenKernels(Value tensor) {
+  return llvm::all_of(tensor.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto launch = dyn_cast<tile::LaunchOp>(user)) {
+      OpResult result = launch.isDpsInit(&use) ? launch.getTiedOpResult(&use)
+                                               : OpResult();
+      return !result || isBetweenKernels(result);
+    }
+    if (auto forall = dyn_cast<scf::ForallOp>(user))
+      return isBetweenKernels(forall.getTiedOpResult(&use));
+    // What a kernel reads.
+    return isa<tensor::DimOp>(user) || user->getParentOfType<scf::ForallOp>();
+  });
+}
+
+/// The distance of elements along a dimension, if all launches agree on it.
+static std::optional<int64_t> getConstantStride(Value tensor, int64_t dim) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t stride = 1;
+  for (int64_t size : type.getShape().drop_front(dim + 1)) {
+    if (ShapedType::isDynamic(size))
+      return std::nullopt;
+    stride *= size;
+  }
+  Value origin = tensor;
+  while (auto launch = origin.getDefiningOp<tile::LaunchOp>())
+    origin = launch.getTiedOpOperand(cast<OpResult>(origin))->get();
+  if (!origin.getDefiningOp<tensor::EmptyOp>() || !isBetweenKernels(origin))
+    return std::nullopt;
+  return stride;
+}
+
 FailureOr<Value> KernelFrame::getElementNumber(OpBuilder &b, Location loc,
                                                const Access &access,
                                                ValueRange indices,
@@ -133,8 +167,10 @@ FailureOr<Value> KernelFrame::getElementNumber(OpBuilder &b, Location loc,
   Value element;
   auto add = [&](Value offset, unsigned dim) {
     Value wide = arith::ExtSIOp::create(b, loc, i64, offset);
-    Value scaled =
-        arith::MulIOp::create(b, loc, wide, argument.values[dim + 1]);
+    Value stride = argument.values[dim + 1];
+    if (std::optional<int64_t> known = getConstantStride(access.tensor, dim))
+      stride = arith::ConstantIntOp::create(b, loc, *known, 64);
+    Value scaled = arith::MulIOp::create(b, loc, wide, stride);
     element = element ? arith::AddIOp::create(b, loc, element, scaled) : scaled;
   };
   for (auto [dim, terms] : llvm::enumerate(access.offsets)) {

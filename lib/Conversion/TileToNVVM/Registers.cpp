@@ -217,13 +217,21 @@ struct MapLowering : TilePattern<MapOp> {
     Value warp =
         op.getRecompute() ? e.warpInGroup() : e.bits(e.shr(e.thread(), 5), 3);
     Value row = e.add(e.shl(warp, 4), e.shr(lane, 2));
-    Value column = e.shl(e.bits(lane, 3), 1);
     Block &body = op.getBody().front();
+    Value column = e.shl(
+        e.bits(op.getRecompute() ? e.shuffle(lane, lane) : lane, 3), 1);
+    bool loads = !body.getOps<LLVM::LoadOp>().empty();
     auto yield = cast<YieldOp>(body.getTerminator());
     SmallVector<Value> elements;
     size_t number = 0;
     for (int64_t block = 0; block < rows; block += kInstructionRows)
-      for (int64_t first = 0; first < columns; first += kFragmentColumns)
+      for (int64_t first = 0; first < columns; first += kFragmentColumns) {
+        // The columns of accesses to memory have a wide number each, so only
+        // those of some are kept.
+        if (op.getRecompute() && loads && first % kPanelColumns == 0) {
+          NVVM::SyncWarpOp::create(rewriter, loc, e.i32(-1));
+          column = e.shl(e.bits(e.shuffle(lane, lane), 3), 1);
+        }
         for (int64_t i = 0; i < 4; ++i, ++number) {
           IRMapping mapping;
           for (auto [input, arg] : llvm::zip(inputs, body.getArguments()))
@@ -248,6 +256,7 @@ struct MapLowering : TilePattern<MapOp> {
           if (yield.getValue())
             elements.push_back(mapping.lookupOrDefault(yield.getValue()));
         }
+      }
     if (!op.getResult()) {
       rewriter.eraseOp(op);
       return success();
