@@ -257,7 +257,8 @@ private:
     limits.movesRegisters = movesRegisters;
     limits.columnBlocks = columnBlocks;
     std::optional<Plan> plan = findPlan(*body, limits);
-    if (!always && plan && plan->stages > 1)
+    // Where masks have to be computed anew, registers are short.
+    if (!always && plan && plan->stages > 1 && !plan->recompute)
       return success();
     for (scf::ForOp prologue : body->prologues)
       generalizeOps(prologue);

@@ -70,7 +70,7 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
   PassOptions::Option<bool> transposeStates{
       *this, "transpose-states",
       llvm::cl::desc("Carry the transposes of states also where shared memory "
-                     "is not short"),
+                     "and registers are not short"),
       llvm::cl::init(false)};
   PassOptions::Option<bool> recompute{
       *this, "recompute",

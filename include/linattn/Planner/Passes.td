@@ -178,10 +178,10 @@ def LinattnTransposeStates : Pass<"linattn-transpose-states", "mlir::func::FuncO
     A state that a contraction multiplies from the left by a loaded tile, `Q S`,
     is the right operand, and that has to lie in shared memory. Its transpose is
     a left operand, `S^T Q^T`, which stays in registers. So where a thread block
-    has room for the tiles of one chunk only, the states of a kernel and all that
-    contractions and maps make of them are replaced by their transposes: rows
-    become columns in the indexing maps, and an output is transposed on its way
-    out. What is loaded stays as it is.
+    has room for the tiles of one chunk only, or too few registers to keep masks,
+    the states of a kernel and all that contractions and maps make of them are
+    replaced by their transposes: rows become columns in the indexing maps, and
+    an output is transposed on its way out. What is loaded stays as it is.
 
     Weights that such a contraction multiplies by have to be in shared memory
     instead; they have the size of a chunk, not of a head. Kernels that load
@@ -213,7 +213,7 @@ def LinattnTransposeStates : Pass<"linattn-transpose-states", "mlir::func::FuncO
            "Thread blocks that share an iteration of a kernel; 0 lets the plan "
            "choose">,
     Option<"always", "always", "bool", /*default=*/"false",
-           "Also where shared memory has room for several chunks">,
+           "Also where shared memory and registers are not short">,
   ];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::linalg::LinalgDialect",
