@@ -131,8 +131,8 @@ static bool isBetweenKernels(Value tensor) {
   return llvm::all_of(tensor.getUses(), [](OpOperand &use) {
     Operation *user = use.getOwner();
     if (auto launch = dyn_cast<tile::LaunchOp>(user)) {
-      OpResult result = launch.isDpsInit(&use) ? launch.getTiedOpResult(&use)
-                                               : OpResult();
+      OpResult result =
+          launch.isDpsInit(&use) ? launch.getTiedOpResult(&use) : OpResult();
       return !result || isBetweenKernels(result);
     }
     if (auto forall = dyn_cast<scf::ForallOp>(user))

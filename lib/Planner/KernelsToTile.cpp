@@ -119,13 +119,13 @@ private:
     plan->stateFirst = stateFirst;
     plan->publishFirst = publishFirst;
     plan->recompute |= recompute;
-    return build(
-        forall, name, symbols, plan->groups + 1, plan->columnBlocks,
-        [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &,
-            Value part) {
-          return TileProgram(*body, *plan, frame, kernel, asserted, part)
-              .emit();
-        });
+    return build(forall, name, symbols, plan->groups + 1, plan->columnBlocks,
+                 [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &,
+                     Value part) {
+                   return TileProgram(*body, *plan, frame, kernel, asserted,
+                                      part)
+                       .emit();
+                 });
   }
 
   /// Makes a kernel of what `emit` writes at the builder, and its launch.

@@ -82,9 +82,8 @@ bool linattn::holdsState(const KernelBody &body,
   if (getPlacement(body, contraction, true) != Placement::Registers)
     return false;
   llvm::SetVector<Value> leaves = getLeaves(contraction.lhs, body);
-  return !leaves.empty() && llvm::all_of(leaves, [&](Value leaf) {
-    return body.isState(leaf);
-  });
+  return !leaves.empty() &&
+         llvm::all_of(leaves, [&](Value leaf) { return body.isState(leaf); });
 }
 
 SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,

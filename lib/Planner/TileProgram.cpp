@@ -282,9 +282,9 @@ LogicalResult TileProgram::emitProducer() {
     if (access.padding && !KernelBody::isZero(access.padding))
       return emitError(load.getLoc(), "expects a tile to be padded with zeros, "
                                       "in a kernel for a GPU");
-    FailureOr<Value> source = frame.getGlobal(
-        access.tensor, access.dims, plan.getBlockSize(body, load, 0),
-        /*isOutput=*/false);
+    FailureOr<Value> source = frame.getGlobal(access.tensor, access.dims,
+                                              plan.getBlockSize(body, load, 0),
+                                              /*isOutput=*/false);
     FailureOr<SmallVector<Value>> coordinates =
         frame.getCoordinates(b, loc, access);
     if (failed(source) || failed(coordinates))
@@ -292,8 +292,7 @@ LogicalResult TileProgram::emitProducer() {
     for (auto [dim, coordinate] :
          llvm::enumerate(MutableArrayRef(*coordinates).take_back(2)))
       if (plan.isSplit(body, load, dim))
-        coordinate =
-            arith::AddIOp::create(b, loc, coordinate, blockColumn);
+        coordinate = arith::AddIOp::create(b, loc, coordinate, blockColumn);
     loads.push_back({*source, *coordinates, getLoaded(load, slot)});
   }
   auto loadGroup = tile::LoadGroupOp::create(b, loc, full, slot.stage);

@@ -277,11 +277,10 @@ FailureOr<Value> TileProgram::issueHeld(const Contraction &contraction,
   for (int64_t first = 0; first < depth; first += kHeldDepth) {
     int64_t count = std::min(kHeldDepth, depth - first);
     if (result)
-      result = tile::WaitOp::create(
-                   b, loc,
-                   TypeRange{tile::AccumulatorType::get(context, rows, columns,
-                                                        f32)},
-                   ValueRange{result})
+      result = tile::WaitOp::create(b, loc,
+                                    TypeRange{tile::AccumulatorType::get(
+                                        context, rows, columns, f32)},
+                                    ValueRange{result})
                    .getResult(0);
     FailureOr<Value> lhs = map(contraction.lhs, element, /*transposed=*/false,
                                slot, Leaves(), {first, count});

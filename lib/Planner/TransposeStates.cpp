@@ -152,8 +152,8 @@ bool StateTransposition::canChange(Value tile) const {
     Operation *user = use.getOwner();
     if (isa<scf::YieldOp>(user)) {
       auto loop = dyn_cast<scf::ForOp>(user->getParentOp());
-      return loop && tiles.contains(Value(
-                         loop.getRegionIterArg(use.getOperandNumber())));
+      return loop && tiles.contains(
+                         Value(loop.getRegionIterArg(use.getOperandNumber())));
     }
     if (auto loop = dyn_cast<scf::ForOp>(user))
       return tiles.contains(Value(loop.getTiedLoopRegionIterArg(&use)));
@@ -186,9 +186,8 @@ void StateTransposition::changeInit(OpOperand &init) {
   if (tiles.contains(init.get()))
     return;
   OpBuilder b(init.getOwner());
-  init.set(isUniform(init.get())
-               ? transposeUniform(b, init.get())
-               : createTranspose(b, init.get()).getResult(0));
+  init.set(isUniform(init.get()) ? transposeUniform(b, init.get())
+                                 : createTranspose(b, init.get()).getResult(0));
 }
 
 void StateTransposition::apply() {

@@ -208,6 +208,15 @@ def test_other_chips(chip, offsets, reverse):
     check(program, Sizes(1, 130, offsets), "shared-limit=101376", chip=chip)
 
 
+@pytest.mark.parametrize("chip, limit", [("sm_80", 166912), ("sm_120", 101376)])
+@pytest.mark.parametrize("decay, head_sizes", [("const", (128, 128)), ("scalar", (256, 256))])
+def test_large_heads_on_other_chips(chip, limit, decay, head_sizes):
+    """Registers stay where they are, and transposed outputs are stored without stmatrix on sm_80."""
+    program = Program(key_decay=decay, head_sizes=head_sizes, initial=True, final=True, **LOW)
+    options = f"shared-limit={limit} moves-registers=false transpose-states=true"
+    check(program, Sizes(1, 130), options, chip=chip)
+
+
 @pytest.mark.parametrize("offsets", [(-5, 30, 300), (90, 20, 70), (2**31 - 1, -(2**31), 64), (70, 70, 0)], ids=str)
 @pytest.mark.parametrize("element, reverse", [("i32", False), ("i64", True)])
 def test_wrong_offsets(offsets, element, reverse):

@@ -91,9 +91,7 @@ public:
 
   Value thread() { return NVVM::ThreadIdXOp::create(b, loc, b.getI32Type()); }
   /// The warp, the same value in all lanes as far as the compiler knows.
-  Value warp() {
-    return shuffle(shr(thread(), 5), i32(0));
-  }
+  Value warp() { return shuffle(shr(thread(), 5), i32(0)); }
   /// What the thread with the number `lane` of the warp has.
   Value shuffle(Value value, Value lane) {
     return NVVM::ShflOp::create(b, loc, b.getI32Type(), i32(-1), value, lane,

@@ -218,8 +218,8 @@ struct MapLowering : TilePattern<MapOp> {
         op.getRecompute() ? e.warpInGroup() : e.bits(e.shr(e.thread(), 5), 3);
     Value row = e.add(e.shl(warp, 4), e.shr(lane, 2));
     Block &body = op.getBody().front();
-    Value column = e.shl(
-        e.bits(op.getRecompute() ? e.shuffle(lane, lane) : lane, 3), 1);
+    Value column =
+        e.shl(e.bits(op.getRecompute() ? e.shuffle(lane, lane) : lane, 3), 1);
     bool loads = !body.getOps<LLVM::LoadOp>().empty();
     auto yield = cast<YieldOp>(body.getTerminator());
     SmallVector<Value> elements;
@@ -305,10 +305,9 @@ struct ColumnsLowering : TilePattern<ColumnsOp> {
     for (int64_t row = 0; row < op.getSource().getType().getRows();
          row += kInstructionRows) {
       int64_t first = row / kInstructionRows * columns + op.getFirst();
-      llvm::append_range(
-          kept, ArrayRef(elements).slice(
-                    first * perColumn / kWarpgroupThreads,
-                    taken * perColumn / kWarpgroupThreads));
+      llvm::append_range(kept, ArrayRef(elements).slice(
+                                   first * perColumn / kWarpgroupThreads,
+                                   taken * perColumn / kWarpgroupThreads));
     }
     rewriter.replaceOp(op, e.pack(kept));
     return success();

@@ -215,6 +215,38 @@ func.func @store_shared_shape(%a: !tile.accumulator<64, 64, f32>, %s: !tile.shar
 
 // -----
 
+func.func @store_shared_transposed(%a: !tile.accumulator<64, 128, f32>, %s: !tile.shared<1, 64, 128, bf16>) {
+  // expected-error @below {{expects one tile of 128 x 64, but got '!tile.shared<1, 64, 128, bf16>'}}
+  tile.store_shared %a to %s transposed : !tile.accumulator<64, 128, f32> to !tile.shared<1, 64, 128, bf16>
+  return
+}
+
+// -----
+
+func.func @columns_outside(%a: !tile.accumulator<64, 128, f32>) {
+  // expected-error @below {{expects whole groups of 8 columns of 128, but got columns 96 to 159}}
+  %0 = tile.columns %a from 96 : !tile.accumulator<64, 128, f32> -> !tile.accumulator<64, 64, f32>
+  return
+}
+
+// -----
+
+func.func @columns_part_of_group(%a: !tile.accumulator<64, 128, f32>) {
+  // expected-error @below {{expects whole groups of 8 columns of 128, but got columns 4 to 67}}
+  %0 = tile.columns %a from 4 : !tile.accumulator<64, 128, f32> -> !tile.accumulator<64, 64, f32>
+  return
+}
+
+// -----
+
+func.func @columns_rows(%a: !tile.accumulator<128, 128, f32>) {
+  // expected-error @below {{expects all 128 rows, but got 64}}
+  %0 = tile.columns %a from 64 : !tile.accumulator<128, 128, f32> -> !tile.accumulator<64, 64, f32>
+  return
+}
+
+// -----
+
 func.func @map_arguments(%a: !tile.accumulator<64, 64, f32>) {
   // expected-error @below {{expects 3 block arguments: an element of each input, the row and the column, but got 1}}
   %0 = tile.map %a : (!tile.accumulator<64, 64, f32>) -> !tile.accumulator<64, 64, f32> {

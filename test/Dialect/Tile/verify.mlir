@@ -53,6 +53,46 @@ tile.kernel @meets_alone() warpgroups 2 {
 
 // -----
 
+// Warps write columns of the same rows, which is no conflict. The contraction
+// has to wait for those of all warps.
+tile.kernel @writes_columns() warpgroups 1 {
+  %c1 = arith.constant 1 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+  tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  tile.fence
+  tile.sync %c1 warpgroups 1
+  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  %y = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+}
+
+// -----
+
+tile.kernel @reads_columns_early() warpgroups 1 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+  tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  tile.fence
+  // expected-error @below {{reads what nothing has written yet}}
+  %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+  %y = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+}
+
+// -----
+
+// What is written by columns is overwritten by rows, or the other way round: warps
+// need not run in the order of their numbers.
+tile.kernel @overwrites_columns() warpgroups 1 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+  // expected-error @below {{accesses what another warp may not have written yet}}
+  tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // expected-note @below {{this is the other access}}
+  tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+}
+
+// -----
+
 // Staging in place: the output lies over an operand that other warps, which run
 // later here, have yet to read.
 tile.kernel @in_place() warpgroups 1 {
