@@ -558,12 +558,13 @@ static void *loadOperand(const uint16_t *tile, int64_t layout, int64_t rows,
   return result;
 }
 
-static void storeShared(const float *value, uint16_t *tile, int64_t rows,
-                        int64_t columns, int64_t element) {
+static void storeShared(const float *value, uint16_t *tile, int64_t layout,
+                        int64_t rows, int64_t columns, int64_t element) {
   machine->checkShared(tile, rows * columns * 2);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column)
-      tile[getPlace(rows, row, column)] =
+      tile[layout & Transposed ? getPlace(columns, column, row)
+                               : getPlace(rows, row, column)] =
           narrow(value[row * columns + column], element);
 }
 

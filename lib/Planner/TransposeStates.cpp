@@ -97,7 +97,12 @@ private:
 
 bool StateTransposition::find() {
   std::optional<unsigned> free = body.getFreeDimClass();
-  if (!free)
+  bool isRightOperand =
+      llvm::any_of(body.contractions, [&](const Contraction &contraction) {
+        return llvm::any_of(getLeaves(contraction.rhs, body),
+                            [&](Value leaf) { return body.isState(leaf); });
+      });
+  if (!free || !isRightOperand)
     return false;
   // A state that is an operand beside a tile of f16 would have to be f16.
   for (Value load : body.loads)

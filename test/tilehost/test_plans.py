@@ -79,6 +79,42 @@ def test_attention(number, program, gate, options):
     check(program, sizes, options, gate, seed=number)
 
 
+LARGE = {
+    "key_decay": ["none", "const", "scalar"],
+    "reverse": [False, True],
+    "layout": ["bnhd", "bhnd"],
+    "state_layout": ["kv", "vk"],
+    "states": [(False, False), (True, False), (False, True), (True, True)],
+    "offsets": [None, "i64"],
+    "head_sizes": [(256, 256), (256, 128), (64, 256), (192, 192), (200, 80), (128, 128)],
+    "options": ["", "early", "state-first", "move-factors=false", "column-blocks=2", "shared-limit=101376"],
+    # Heads that fit into one thread block are planned in this way only if they have to.
+    "transposed": ["", "transpose-states"],
+    "segments": ["", "segments=2"],
+}  # fmt: skip
+
+
+def large_heads():
+    for number, row in enumerate(covering_array({n: len(v) for n, v in LARGE.items()})):
+        value = {name: LARGE[name][choice] for name, choice in row.items()}
+        (initial, final), head_sizes = value.pop("states"), value.pop("head_sizes")
+        options = " ".join(value.pop(name) for name in ("options", "transposed", "segments")).strip()
+        # What the columns of an output are cut into has to be panels of 64.
+        if "column-blocks" in options and head_sizes[1] not in (256, 128):
+            options = options.replace("column-blocks=2", "")
+        program = Program(
+            **low("bf16"), **value, heads=(2, 1, 1, 2), head_sizes=head_sizes, initial=initial, final=final
+        )
+        yield pytest.param(number, program, options, id=f"{number:02}-{program} {options}".replace(" ", "_"))
+
+
+@pytest.mark.parametrize("number, program, options", large_heads())
+def test_large_heads(number, program, options):
+    """Several thread blocks share a head, or states are transposed, or both."""
+    sizes = Sizes(offsets=OFFSETS[number % 3]) if program.offsets else Sizes(1, TOKENS[number % len(TOKENS)])
+    check(program, sizes, options, seed=number)
+
+
 @pytest.mark.parametrize("tokens", [0, 70])
 @pytest.mark.parametrize(
     "decay, reverse, state_layout", [("none", False, "vk"), ("const", True, "kv"), ("scalar", True, "vk")]

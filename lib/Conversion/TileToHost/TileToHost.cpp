@@ -379,9 +379,29 @@ static Value lowerContract(ContractOp op, ContractOp::Adaptor in,
        getElementCode(h, rhs.getElementType())});
 }
 
+static Value lowerColumns(ColumnsOp op, ColumnsOp::Adaptor in, HostBuilder &h) {
+  Type f32 = h.b.getF32Type();
+  int64_t all = op.getSource().getType().getColumns();
+  auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
+  Value result = getNew(h, rows * columns, f32);
+  int64_t taken = columns;
+  buildLoop(h, rows, [&](Value row) {
+    buildLoop(h, taken, [&](Value column) {
+      Value from = h.add(h.add(h.mul(h.widen(row), all), h.widen(column)),
+                         h.i64(op.getFirst()));
+      Value to = h.add(h.mul(h.widen(row), taken), h.widen(column));
+      Value element = LLVM::LoadOp::create(
+          h.b, h.loc, f32, h.at(in.getSource(), f32, from));
+      LLVM::StoreOp::create(h.b, h.loc, element, h.at(result, f32, to));
+    });
+  });
+  return result;
+}
+
 static void populateRegisterPatterns(HostPatterns &patterns) {
   patterns.add<MapOp>(lowerMap);
   patterns.add<ContractOp>(lowerContract);
+  patterns.add<ColumnsOp>(lowerColumns);
   patterns.add<tile::ConstantOp>([](auto op, auto, HostBuilder &h) {
     auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
     Value value = arith::ConstantOp::create(h.b, h.loc, op.getValueAttr());
@@ -400,11 +420,13 @@ static void populateRegisterPatterns(HostPatterns &patterns) {
                    h.i64(rows), h.i64(columns)});
   });
   patterns.add<StoreSharedOp>([](auto op, auto in, HostBuilder &h) {
-    SharedType type = op.getDestination().getType();
+    auto [rows, columns] = getRegisterTileShape(op.getValue().getType());
+    SharedType tile = op.getDestination().getType();
     h.call("store_shared", {},
-           {in.getValue(), in.getDestination(), h.i64(type.getRows()),
-            h.i64(type.getColumns()),
-            getElementCode(h, type.getElementType())});
+           {in.getValue(), in.getDestination(),
+            getLayoutCode(h, op.getDestination(), op.getTransposed()),
+            h.i64(rows), h.i64(columns),
+            getElementCode(h, tile.getElementType())});
   });
 }
 

@@ -160,6 +160,23 @@ tile.kernel @work(
   }
 }
 
+// Columns are copied, and a transposed tile has a layout of its own.
+// CHECK-LABEL: func.func private @columns
+// CHECK:         %[[X:.*]] = llvm.call @linattn_tile_constant
+// CHECK:         %[[RIGHT:.*]] = llvm.call @linattn_tile_new
+// CHECK-COUNT-2: scf.for
+// CHECK:         llvm.load
+// CHECK:         llvm.store
+// CHECK-DAG:     %[[SHARED_TRANSPOSED:.*]] = arith.constant 3 : i64
+// CHECK-DAG:     %[[BF16:.*]] = arith.constant 1 : i64
+// CHECK:         llvm.call @linattn_tile_store_shared(%[[RIGHT]], %{{.*}}, %[[SHARED_TRANSPOSED]], %{{.*}}, %{{.*}}, %[[BF16]])
+tile.kernel @columns() warpgroups 1 {
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 0.0 : !tile.accumulator<64, 128, f32>
+  %right = tile.columns %x from 64 : !tile.accumulator<64, 128, f32> -> !tile.accumulator<64, 64, f32>
+  tile.store_shared %right to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+}
+
 // Threads that work on their own.
 
 // CHECK-LABEL: func.func private @threads(

@@ -64,6 +64,10 @@ tile.kernel @contract() warpgroups 1 {
   // SM80-COUNT-16: llvm.store {{.*}} : i32, !llvm.ptr<3>
   // SM120-COUNT-4: nvvm.stmatrix
   tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // Elements of a register lie in different rows.
+  // SM80-COUNT-32: llvm.store %{{.*}} : i16, !llvm.ptr<3>
+  // SM120-COUNT-4: nvvm.stmatrix {{.*}}layout = #nvvm.mma_layout<col>
+  tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
 }
 
 // -----

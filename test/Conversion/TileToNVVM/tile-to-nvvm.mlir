@@ -83,6 +83,13 @@ tile.kernel @contract() warpgroups 1 {
   // 32 elements a thread, two to a register; four registers to a store.
   // CHECK-COUNT-4: nvvm.stmatrix
   tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // CHECK-COUNT-4: nvvm.stmatrix {{.*}}layout = #nvvm.mma_layout<col>
+  tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // The right half of the columns: the last 16 of 32 elements.
+  // CHECK: %[[ELEMENT:.*]] = llvm.extractvalue %{{.*}}[16]
+  // CHECK: llvm.insertvalue %[[ELEMENT]], %{{.*}}[0]
+  // CHECK-SAME: !llvm.struct<(f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32, f32)>
+  %right = tile.columns %x from 32 : !tile.accumulator<64, 64, f32> -> !tile.accumulator<64, 32, f32>
   // CHECK: nvvm.fence.proxy
   tile.fence
   // CHECK-COUNT-4: nvvm.ldmatrix {{.*}}layout = #nvvm.mma_layout<col>
