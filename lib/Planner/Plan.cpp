@@ -86,20 +86,24 @@ bool linattn::holdsState(const KernelBody &body,
          llvm::all_of(leaves, [&](Value leaf) { return body.isState(leaf); });
 }
 
+bool linattn::needsNoOther(const KernelBody &body,
+                           const Contraction &contraction) {
+  Placement lhs = getPlacement(body, contraction, true);
+  Placement rhs = getPlacement(body, contraction, false);
+  return contraction.startsFromZero() &&
+         (lhs == Placement::Loaded
+              ? rhs == Placement::Loaded || rhs == Placement::Published
+              : rhs == Placement::Loaded && holdsState(body, contraction));
+}
+
 SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,
                                              const Plan &plan) {
   // Loads only; then what reads a state of before and waits for nothing else;
   // then the rest, with updates of states first or in the order of the program.
   auto getRank = [&](const Contraction &contraction) {
-    Placement lhs = getPlacement(body, contraction, true);
-    Placement rhs = getPlacement(body, contraction, false);
     if (needsLoadsOnly(body, contraction))
       return 0;
-    bool readsState =
-        lhs == Placement::Loaded
-            ? rhs == Placement::Published
-            : rhs == Placement::Loaded && holdsState(body, contraction);
-    if (readsState && contraction.startsFromZero())
+    if (needsNoOther(body, contraction))
       return 1;
     bool updates = llvm::any_of(body.states, [&](BlockArgument state) {
       return body.getNext(state) == contraction.getResult();

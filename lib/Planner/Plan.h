@@ -36,7 +36,8 @@ struct Plan {
   int64_t stages = 2;
   /// Buffers for each output on its way out.
   int64_t outputSlots = 2;
-  /// Whether contractions of loaded tiles are issued one chunk early.
+  /// Whether contractions of loaded tiles are issued one chunk early, and
+  /// operands computed that follow from these alone.
   bool early = false;
   /// Whether a state is updated before the rest of the chunk.
   bool stateFirst = false;
@@ -77,6 +78,8 @@ bool holdsState(const KernelBody &body, const Contraction &contraction);
 /// The order in which contractions are issued: numbers of
 /// `body.contractions`.
 SmallVector<unsigned> getIssueOrder(const KernelBody &body, const Plan &plan);
+/// Whether a contraction waits for no other one of its iteration.
+bool needsNoOther(const KernelBody &body, const Contraction &contraction);
 /// Whether a contraction needs nothing but loaded tiles.
 bool needsLoadsOnly(const KernelBody &body, const Contraction &contraction);
 

@@ -33,9 +33,45 @@ TileProgram::TileProgram(const KernelBody &body, const Plan &plan,
     if (output.isCopied())
       copied.push_back(&output);
   if (plan.early)
-    for (const Contraction &contraction : body.contractions)
-      if (needsLoadsOnly(body, contraction))
-        early.push_back(&contraction);
+    findEarly();
+}
+
+void TileProgram::findEarly() {
+  for (const Contraction &contraction : body.contractions)
+    if (needsLoadsOnly(body, contraction))
+      early.push_back(&contraction);
+  auto reads = [&](Value tile) {
+    llvm::SetVector<Value> leaves = getLeaves(tile, body);
+    return llvm::any_of(early, [&](const Contraction *contraction) {
+      return leaves.contains(contraction->getResult());
+    });
+  };
+  auto canBeEarly = [&](Value tile) {
+    return llvm::all_of(getLeaves(tile, body), [&](Value leaf) {
+      const Contraction *contraction = body.getContraction(leaf);
+      return contraction ? llvm::is_contained(early, contraction)
+                         : !body.isCarried(leaf);
+    });
+  };
+  // Only operands are carried to the next iteration, so nothing else may need
+  // these contractions.
+  bool isNeeded = llvm::any_of(body.storesInLoop, [&](const OutputStore &store) {
+    return reads(store.tile);
+  });
+  for (const Contraction &contraction : body.contractions) {
+    isNeeded |= reads(contraction.rhs) || reads(contraction.init);
+    if (!reads(contraction.lhs))
+      continue;
+    if (getPlacement(body, contraction, true) == Placement::Registers &&
+        canBeEarly(contraction.lhs))
+      ahead.push_back(&contraction);
+    else
+      isNeeded = true;
+  }
+  if (isNeeded || ahead.empty()) {
+    early.clear();
+    ahead.clear();
+  }
 }
 
 Value TileProgram::constant(int64_t value) {
@@ -318,37 +354,67 @@ LogicalResult TileProgram::publishStates(ArrayRef<Value> states) {
   return success();
 }
 
-LogicalResult TileProgram::issueEarly(Slot slot, Value iteration,
-                                      SmallVectorImpl<Value> &unfinished) {
+LogicalResult TileProgram::issueEarly(Slot slot, Value iteration) {
   scf::ForOp loop = body.loop;
   FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
   if (failed(now))
     return failure();
   frame.bind(loop.getInductionVar(), iteration);
   unfinished.clear();
-  for (const Contraction *contraction : early) {
-    DenseMap<Value, Value> results;
-    if (failed(issue(*contraction, slot, results)))
+  if (failed(acquire(slot)))
+    return failure();
+  for (const Contraction *contraction : early)
+    if (failed(issue(*contraction, slot, unfinished)))
       return failure();
-    unfinished.push_back(results[contraction->getResult()]);
+  frame.bind(loop.getInductionVar(), *now);
+  return success();
+}
+
+LogicalResult TileProgram::finishEarly(Slot slot, Value iteration,
+                                       SmallVectorImpl<Value> &operands) {
+  scf::ForOp loop = body.loop;
+  FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
+  if (failed(now))
+    return failure();
+  frame.bind(loop.getInductionVar(), iteration);
+  Leaves leaves;
+  for (const Contraction *contraction : early)
+    leaves[contraction->getResult()] =
+        wait(unfinished[contraction->getResult()]);
+  operands.clear();
+  for (const Contraction *contraction : ahead) {
+    FailureOr<Value> operand =
+        map(contraction->lhs, getElementType(body, *contraction),
+            contraction->transposeLhs, slot, leaves);
+    if (failed(operand))
+      return failure();
+    operands.push_back(*operand);
   }
   frame.bind(loop.getInductionVar(), *now);
   return success();
 }
 
-LogicalResult TileProgram::issueAll(Slot slot) {
+LogicalResult TileProgram::issueAll(Slot slot, Slot nextSlot, Value next) {
+  bool isEarlyIssued = early.empty();
   for (unsigned index : order) {
     const Contraction &contraction = body.contractions[index];
     if (llvm::is_contained(early, &contraction))
       continue;
+    // Behind what waits for nothing, and in front of what waits: it is finished
+    // with the former then, and the rest of it runs beside the latter.
+    if (!isEarlyIssued && !needsNoOther(body, contraction)) {
+      if (failed(issueEarly(nextSlot, next)))
+        return failure();
+      isEarlyIssued = true;
+    }
     // The state takes many registers beside itself, so what others can be free
     // of before is done.
-    if (holdsState(body, contraction) && failed(stageReady(slot)))
+    if (holdsState(body, contraction) && isTight() && failed(stageReady(slot)))
       return failure();
     if (failed(issue(contraction, slot, pending)))
       return failure();
   }
-  return success();
+  return isEarlyIssued ? success() : issueEarly(nextSlot, next);
 }
 
 LogicalResult TileProgram::stageOutputs(Value turn,
@@ -369,28 +435,15 @@ LogicalResult TileProgram::stageOutputs(Value turn,
 
 LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
                                          SmallVectorImpl<Value> &states,
-                                         SmallVectorImpl<Value> &unfinished) {
+                                         SmallVectorImpl<Value> &operands) {
   current = slot;
   Slot nextSlot = slot;
-  if (early.empty()) {
-    if (failed(acquire(slot)))
-      return failure();
-  } else {
+  if (!early.empty())
     nextSlot = getNext(b, slot);
-    scf::ForOp loop = body.loop;
-    FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
-    frame.bind(loop.getInductionVar(), next);
-    if (failed(now) || failed(acquire(nextSlot)))
-      return failure();
-    frame.bind(loop.getInductionVar(), *now);
-  }
-  // What was issued an iteration ago is finished by now. It is waited for
-  // before anything else is in flight: ptxas does not count groups across
-  // iterations.
-  for (const Contraction *contraction : early)
-    if (failed(getAccumulator(contraction->getResult())))
-      return failure();
-  if (failed(issueAll(slot)) || failed(issueEarly(nextSlot, next, unfinished)))
+  else if (failed(acquire(slot)))
+    return failure();
+  if (failed(issueAll(slot, nextSlot, next)) ||
+      (!early.empty() && failed(finishEarly(nextSlot, next, operands))))
     return failure();
 
   // All is issued: what is left is to wait, and to write what others read.
@@ -469,7 +522,7 @@ LogicalResult TileProgram::emitConsumer() {
     return failure();
   Value zero = constant(0);
   current = {zero, zero};
-  SmallVector<Value> states, unfinished;
+  SmallVector<Value> states, operands;
   for (scf::ForOp prologue : body.prologues)
     if (failed(emitPrologue(prologue)))
       return failure();
@@ -487,8 +540,8 @@ LogicalResult TileProgram::emitConsumer() {
     sync();
   }
   frame.bind(loop.getInductionVar(), *lower);
-  if (!early.empty() && (failed(acquire(current)) ||
-                         failed(issueEarly(current, *lower, unfinished))))
+  if (!early.empty() && (failed(issueEarly(current, *lower)) ||
+                         failed(finishEarly(current, *lower, operands))))
     return failure();
 
   for (BlockArgument scalar : body.scalars) {
@@ -502,7 +555,7 @@ LogicalResult TileProgram::emitConsumer() {
   llvm::append_range(inits, scalars);
   size_t firstState = inits.size();
   llvm::append_range(inits, states);
-  llvm::append_range(inits, unfinished);
+  llvm::append_range(inits, operands);
   auto chunks = scf::ForOp::create(b, loc, *lower, *upper, *step, inits);
   {
     OpBuilder::InsertionGuard loopGuard(b);
@@ -519,10 +572,10 @@ LogicalResult TileProgram::emitConsumer() {
     for (auto [scalar, value] : llvm::zip(body.scalars, args.drop_front(3)))
       frame.bind(scalar, value);
     for (auto [contraction, value] :
-         llvm::zip(early, args.drop_front(firstState + states.size())))
-      pending[contraction->getResult()] = value;
+         llvm::zip(ahead, args.drop_front(firstState + states.size())))
+      aheadOperands[contraction] = value;
     Value next = arith::AddIOp::create(b, loc, chunks.getInductionVar(), *step);
-    if (failed(emitIteration(slot, next, args[2], states, unfinished)))
+    if (failed(emitIteration(slot, next, args[2], states, operands)))
       return failure();
     Slot nextSlot = getNext(b, slot);
     Value turn = args[2];
@@ -531,23 +584,14 @@ LogicalResult TileProgram::emitConsumer() {
     SmallVector<Value> yielded{nextSlot.stage, nextSlot.phase, turn};
     llvm::append_range(yielded, scalars);
     llvm::append_range(yielded, states);
-    llvm::append_range(yielded, unfinished);
+    llvm::append_range(yielded, operands);
     scf::YieldOp::create(b, loc, yielded);
   }
   current = {zero, zero};
-  // What was issued for a chunk that is not there.
   ValueRange results = chunks.getResults();
   current = {zero, zero};
   pending.clear();
   accumulators.clear();
-  for (Value value : results.drop_front(firstState + states.size())) {
-    auto type = cast<tile::PendingType>(value.getType());
-    tile::WaitOp::create(b, loc,
-                         TypeRange{tile::AccumulatorType::get(
-                             b.getContext(), type.getRows(), type.getColumns(),
-                             type.getElementType())},
-                         ValueRange{value});
-  }
   for (auto [index, state] : llvm::enumerate(body.states))
     accumulators[loop.getTiedLoopResult(state)] = results[firstState + index];
   for (auto [scalar, value] : llvm::zip(body.scalars, results.drop_front(3)))

@@ -67,11 +67,16 @@ private:
   // What follows adds to the consumer, at `b`.
   LogicalResult emitIteration(Slot slot, Value next, Value turn,
                               SmallVectorImpl<Value> &states,
-                              SmallVectorImpl<Value> &unfinished);
-  LogicalResult issueAll(Slot slot);
+                              SmallVectorImpl<Value> &operands);
+  LogicalResult issueAll(Slot slot, Slot nextSlot, Value next);
+  /// Finds what a plan with `early` can do a chunk ahead.
+  void findEarly();
   /// Issues what needs only the tiles of `slot`, as of iteration `iteration`.
-  LogicalResult issueEarly(Slot slot, Value iteration,
-                           SmallVectorImpl<Value> &unfinished);
+  LogicalResult issueEarly(Slot slot, Value iteration);
+  /// Computes operands from what was issued.
+  LogicalResult finishEarly(Slot slot, Value iteration,
+                            SmallVectorImpl<Value> &operands);
+  Value wait(Value unfinished);
   /// Rounds outputs into buffers of their own.
   LogicalResult stageOutputs(Value turn, SmallVectorImpl<Value> &stages);
   /// What a carried element is computed from.
@@ -86,6 +91,8 @@ private:
   /// Writes operands to shared memory that wait for nothing but what has been
   /// issued.
   LogicalResult stageReady(Slot slot);
+  /// Whether states leave few registers for the rest.
+  bool isTight() const;
   FailureOr<Value> getAccumulator(Value tile);
   /// What the carried tile `tile` starts from.
   FailureOr<Value> getInitial(Value tile, Value init);
@@ -149,7 +156,11 @@ private:
   /// The carried elements of the next iteration.
   SmallVector<Value> scalars;
   SmallVector<unsigned> order;
-  SmallVector<const Contraction *> early;
+  /// Contractions that are issued a chunk ahead, and those whose left operand
+  /// is computed from them, a chunk ahead too.
+  SmallVector<const Contraction *> early, ahead;
+  DenseMap<Value, Value> unfinished;
+  DenseMap<const Contraction *, Value> aheadOperands;
   /// Of the current iteration: unfinished and finished contractions, and other
   /// tiles in registers.
   DenseMap<Value, Value> pending, accumulators;

@@ -112,6 +112,15 @@ FailureOr<Value> TileProgram::getPart(Value tile, Value shared) {
       shared, groupColumn));
 }
 
+Value TileProgram::wait(Value unfinished) {
+  auto type = cast<tile::PendingType>(unfinished.getType());
+  auto result =
+      tile::AccumulatorType::get(b.getContext(), type.getRows(),
+                                 type.getColumns(), type.getElementType());
+  return tile::WaitOp::create(b, loc, TypeRange{result}, ValueRange{unfinished})
+      .getResult(0);
+}
+
 FailureOr<Value> TileProgram::getAccumulator(Value tile) {
   if (Value value = accumulators.lookup(tile))
     return value;
@@ -120,9 +129,7 @@ FailureOr<Value> TileProgram::getAccumulator(Value tile) {
       tile::AccumulatorType::get(b.getContext(), rows, columns, b.getF32Type());
   Value result;
   if (Value unfinished = pending.lookup(tile)) {
-    result =
-        tile::WaitOp::create(b, loc, TypeRange{type}, ValueRange{unfinished})
-            .getResult(0);
+    result = wait(unfinished);
   } else if (body.getContraction(tile)) {
     return emitError(tile.getLoc(),
                      "is needed before it is computed; no order of the "
@@ -221,6 +228,8 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
   Value tile = isLhs ? contraction.lhs : contraction.rhs;
   switch (getPlacement(body, contraction, isLhs)) {
   case Placement::Registers:
+    if (Value operand = isLhs ? aheadOperands.lookup(&contraction) : Value())
+      return operand;
     return map(tile, getElementType(body, contraction),
                contraction.transposeLhs, slot, Leaves());
   case Placement::Published:
@@ -241,6 +250,18 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
     break;
   }
   return getPart(tile, getLoaded(tile, slot));
+}
+
+/// Registers of a thread that states may take for others to be left.
+static constexpr int64_t kRoomyState = 64;
+
+bool TileProgram::isTight() const {
+  int64_t elements = 0;
+  for (BlockArgument state : body.states) {
+    auto [rows, columns] = getLocalShape(state);
+    elements += rows * columns;
+  }
+  return elements / tile::kWarpgroupThreads > kRoomyState;
 }
 
 LogicalResult TileProgram::stageReady(Slot slot) {

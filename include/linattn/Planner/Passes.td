@@ -274,7 +274,7 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     Option<"stages", "stages", "int64_t", /*default=*/"0",
            "Chunks that are in shared memory at once; 0 lets the plan choose">,
     Option<"early", "early", "bool", /*default=*/"false",
-           "Issue contractions of loaded tiles one chunk early">,
+           "Issue contractions of loaded tiles, and compute operands from them, one chunk early">,
     Option<"stateFirst", "state-first", "bool", /*default=*/"false",
            "Issue the updates of carried states before other contractions that "
            "wait">,
