@@ -40,6 +40,15 @@ struct ConstantLowering : TilePattern<tile::ConstantOp> {
   }
 };
 
+/// Whether `op` is the first contraction of an iteration, and none is carried
+/// into it unfinished.
+static bool beginsIteration(ContractOp op) {
+  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
+  return loop && op == *op->getBlock()->getOps<ContractOp>().begin() &&
+         llvm::none_of(loop.getInitArgs().getTypes(),
+                       llvm::IsaPred<PendingType>);
+}
+
 struct ContractLowering : TilePattern<ContractOp> {
   using TilePattern::TilePattern;
 
@@ -47,6 +56,11 @@ struct ContractLowering : TilePattern<ContractOp> {
   matchAndRewrite(ContractOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(rewriter, op.getLoc());
+    // ptxas does not see that what an iteration carries is finished, and waits
+    // for this iteration's contractions where an accumulator is touched. This
+    // costs nothing, and tells it.
+    if (beginsIteration(op))
+      target.waitForContractions(e, {}, 0);
     Contraction c;
     std::tie(c.rows, c.columns) =
         getRegisterTileShape(op.getResult().getType());
@@ -243,10 +257,8 @@ struct MapLowering : TilePattern<MapOp> {
           mapping.map(rowArg, e.add(row, rowDistance));
           mapping.map(columnArg, e.add(column, columnDistance));
           PlaceArithmetic arithmetic(e);
-          if (op.getRecompute()) {
-            arithmetic.add(rowArg, row, rowDistance);
-            arithmetic.add(columnArg, column, columnDistance);
-          }
+          arithmetic.add(rowArg, row, rowDistance);
+          arithmetic.add(columnArg, column, columnDistance);
           for (Operation &nested : body.without_terminator()) {
             if (Value result = arithmetic.lower(&nested))
               mapping.map(nested.getResult(0), result);
