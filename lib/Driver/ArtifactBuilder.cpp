@@ -152,7 +152,11 @@ static FailureOr<Candidate> buildCandidate(ModuleOp source, StringRef plan,
 
 /// The ways to place kernels that are tried, in order of preference.
 static constexpr StringLiteral kPlans[] = {
-    "state-first=true publish-first=true", "", "recompute=true", "early=true",
+    "transpose-states=true",
+    "early=true state-first=true publish-first=true",
+    "",
+    "transpose-states=true recompute=true",
+    "recompute=true",
     "move-factors=false recompute=true"};
 
 /// The first candidate without a flaw, or the one with the least.

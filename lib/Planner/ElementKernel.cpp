@@ -23,7 +23,7 @@ using namespace mlir::linattn;
 
 /// Rows whose elements are loaded before the first of them is stored: so many
 /// loads of a thread are in flight.
-static constexpr int64_t kRowsAtOnce = 16;
+static constexpr int64_t kRowsAtOnce = 32;
 
 bool linattn::isElementKernel(scf::ForallOp kernel) {
   // Whoever runs tokens one by one multiplies no matrices.
