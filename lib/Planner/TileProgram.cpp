@@ -55,9 +55,9 @@ void TileProgram::findEarly() {
   };
   // Only operands are carried to the next iteration, so nothing else may need
   // these contractions.
-  bool isNeeded = llvm::any_of(body.storesInLoop, [&](const OutputStore &store) {
-    return reads(store.tile);
-  });
+  bool isNeeded =
+      llvm::any_of(body.storesInLoop,
+                   [&](const OutputStore &store) { return reads(store.tile); });
   for (const Contraction &contraction : body.contractions) {
     isNeeded |= reads(contraction.rhs) || reads(contraction.init);
     if (!reads(contraction.lhs))

@@ -114,9 +114,8 @@ FailureOr<Value> TileProgram::getPart(Value tile, Value shared) {
 
 Value TileProgram::wait(Value unfinished) {
   auto type = cast<tile::PendingType>(unfinished.getType());
-  auto result =
-      tile::AccumulatorType::get(b.getContext(), type.getRows(),
-                                 type.getColumns(), type.getElementType());
+  auto result = tile::AccumulatorType::get(
+      b.getContext(), type.getRows(), type.getColumns(), type.getElementType());
   return tile::WaitOp::create(b, loc, TypeRange{result}, ValueRange{unfinished})
       .getResult(0);
 }

@@ -5,7 +5,7 @@
 // A kernel without a loop over chunks: a thread has a column of the matrix and
 // goes over its rows, many at once. All loads of a group come before its stores.
 // CHECK-LABEL: func.func @update
-// CHECK: tile.launch @update_0 blocks(%{{.*}}) ins(%{{.*}}) outs(%{{.*}} : tensor<?x32x64xf32>, tensor<?x64xf16>)
+// CHECK: tile.launch @update_0 blocks(%{{.*}}) ins(%{{.*}}) outs(%{{.*}} : tensor<?x64x64xf32>, tensor<?x64xf16>)
 
 // CHECK-LABEL: tile.kernel @update_0
 // CHECK-SAME: warpgroups 1
@@ -13,42 +13,41 @@
 // CHECK-DAG: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
 // CHECK-DAG: %[[GROUP:.*]] = arith.constant 128 : i32
 // CHECK-DAG: %[[LANES:.*]] = arith.constant 64 : i32
-// CHECK-DAG: %[[ROWS:.*]] = arith.constant 32 : i32
-// CHECK-DAG: %[[COUNT:.*]] = arith.constant 16 : i32
+// CHECK-DAG: %[[COUNT:.*]] = arith.constant 32 : i32
 // CHECK: scf.for %{{.*}} = %[[THREAD]] to %[[LANES]] step %[[GROUP]] : i32
 // What does not depend on the row is loaded once.
 // CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> f16
-// CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %{{.*}} to %[[ROWS]] step %[[COUNT]] iter_args(%{{.*}}) -> (f32) : i32
-// CHECK-COUNT-16: llvm.load %{{.*}} : !llvm.ptr<1> -> f32
+// CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %{{.*}} to %[[LANES]] step %[[COUNT]] iter_args(%{{.*}}) -> (f32) : i32
+// CHECK-COUNT-32: llvm.load %{{.*}} : !llvm.ptr<1> -> f32
 // CHECK-NOT: llvm.load
-// CHECK-COUNT-16: llvm.store %{{.*}} : f32, !llvm.ptr<1>
+// CHECK-COUNT-32: llvm.store %{{.*}} : f32, !llvm.ptr<1>
 // CHECK-NOT: llvm.store
 // CHECK: scf.yield
 // CHECK: %[[HALF:.*]] = arith.truncf %[[SUM]] : f32 to f16
 // CHECK: llvm.store %[[HALF]], %{{.*}} : f16, !llvm.ptr<1>
 
-func.func @update(%s: tensor<?x32x64xf32>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>)
-    -> (tensor<?x64xf16>, tensor<?x32x64xf32>) {
+func.func @update(%s: tensor<?x64x64xf32>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>)
+    -> (tensor<?x64xf16>, tensor<?x64x64xf32>) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
   %half = arith.constant 0.5 : f32
-  %b = tensor.dim %s, %c0 : tensor<?x32x64xf32>
-  %r:2 = scf.forall (%i) in (%b) shared_outs(%out = %o, %state = %s) -> (tensor<?x64xf16>, tensor<?x32x64xf32>) {
-    %m = tensor.extract_slice %state[%i, 0, 0] [1, 32, 64] [1, 1, 1] : tensor<?x32x64xf32> to tensor<32x64xf32>
+  %b = tensor.dim %s, %c0 : tensor<?x64x64xf32>
+  %r:2 = scf.forall (%i) in (%b) shared_outs(%out = %o, %state = %s) -> (tensor<?x64xf16>, tensor<?x64x64xf32>) {
+    %m = tensor.extract_slice %state[%i, 0, 0] [1, 64, 64] [1, 1, 1] : tensor<?x64x64xf32> to tensor<64x64xf32>
     %x = tensor.extract_slice %v[%i, 0] [1, 64] [1, 1] : tensor<?x64xf16> to tensor<64xf16>
     %n = linalg.generic {indexing_maps = [affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
-        ins(%x : tensor<64xf16>) outs(%m : tensor<32x64xf32>) {
+        ins(%x : tensor<64xf16>) outs(%m : tensor<64x64xf32>) {
     ^bb0(%in: f16, %acc: f32):
       %wide = arith.extf %in : f16 to f32
       %scaled = arith.mulf %acc, %half : f32
       %sum = arith.addf %scaled, %wide : f32
       linalg.yield %sum : f32
-    } -> tensor<32x64xf32>
-    %ones = arith.constant dense<1.0> : tensor<32xf32>
+    } -> tensor<64x64xf32>
+    %ones = arith.constant dense<1.0> : tensor<64xf32>
     %empty = tensor.empty() : tensor<64xf32>
     %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64xf32>) -> tensor<64xf32>
     %y = linalg.contract indexing_maps = [affine_map<(c, r) -> (r)>, affine_map<(c, r) -> (r, c)>, affine_map<(c, r) -> (c)>]
-        ins(%ones, %n : tensor<32xf32>, tensor<32x64xf32>) outs(%init : tensor<64xf32>) -> tensor<64xf32>
+        ins(%ones, %n : tensor<64xf32>, tensor<64x64xf32>) outs(%init : tensor<64xf32>) -> tensor<64xf32>
     %slot = tensor.extract_slice %out[%i, 0] [1, 64] [1, 1] : tensor<?x64xf16> to tensor<64xf16>
     %z = linalg.generic {indexing_maps = [affine_map<(c) -> (c)>, affine_map<(c) -> (c)>], iterator_types = ["parallel"]}
         ins(%y : tensor<64xf32>) outs(%slot : tensor<64xf16>) {
@@ -58,8 +57,8 @@ func.func @update(%s: tensor<?x32x64xf32>, %v: tensor<?x64xf16>, %o: tensor<?x64
     } -> tensor<64xf16>
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %z into %out[%i, 0] [1, 64] [1, 1] : tensor<64xf16> into tensor<?x64xf16>
-      tensor.parallel_insert_slice %n into %state[%i, 0, 0] [1, 32, 64] [1, 1, 1] : tensor<32x64xf32> into tensor<?x32x64xf32>
+      tensor.parallel_insert_slice %n into %state[%i, 0, 0] [1, 64, 64] [1, 1, 1] : tensor<64x64xf32> into tensor<?x64x64xf32>
     }
   }
-  return %r#0, %r#1 : tensor<?x64xf16>, tensor<?x32x64xf32>
+  return %r#0, %r#1 : tensor<?x64xf16>, tensor<?x64x64xf32>
 }

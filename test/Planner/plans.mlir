@@ -14,8 +14,15 @@
 
 // STAGES: tile.alloc {{.*}} : !tile.shared<2, 64, 128, bf16>
 
-// A contraction is in flight from one iteration to the next.
-// EARLY: scf.yield {{.*}} !tile.pending<64, 64, f32>
+// The queries' weights are computed an iteration ahead, when the contractions of
+// this one have been issued.
+// EARLY: scf.for {{.*}} !tile.operand<64, 64, bf16>)
+// EARLY: tile.contract {{.*}} transposed : !tile.shared<1, 64, 128, bf16>, <1, 128, 64, bf16>
+// EARLY: %[[WEIGHTS:.*]] = tile.contract {{.*}} : !tile.shared<1, 64, 128, bf16>, <1, 64, 128, bf16> -> <64, 64, f32>
+// EARLY: tile.contract {{.*}} : !tile.operand<64, 64, bf16>
+// EARLY: tile.contract {{.*}} -> <128, 64, f32>
+// EARLY: tile.wait %[[WEIGHTS]]
+// EARLY: scf.yield {{.*}} !tile.operand<64, 64, bf16>
 
 // RECOMPUTE: tile.map {{.*}} recompute {
 

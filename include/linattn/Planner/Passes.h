@@ -50,7 +50,8 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       llvm::cl::init(1)};
   PassOptions::Option<bool> early{
       *this, "early",
-      llvm::cl::desc("Issue contractions of loaded tiles, and compute operands from them, one chunk early"),
+      llvm::cl::desc("Issue contractions of loaded tiles, and compute operands "
+                     "from them, one chunk early"),
       llvm::cl::init(false)};
   PassOptions::Option<bool> stateFirst{
       *this, "state-first",
