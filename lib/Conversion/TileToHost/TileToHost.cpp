@@ -390,8 +390,8 @@ static Value lowerColumns(ColumnsOp op, ColumnsOp::Adaptor in, HostBuilder &h) {
       Value from = h.add(h.add(h.mul(h.widen(row), all), h.widen(column)),
                          h.i64(op.getFirst()));
       Value to = h.add(h.mul(h.widen(row), taken), h.widen(column));
-      Value element = LLVM::LoadOp::create(
-          h.b, h.loc, f32, h.at(in.getSource(), f32, from));
+      Value element = LLVM::LoadOp::create(h.b, h.loc, f32,
+                                           h.at(in.getSource(), f32, from));
       LLVM::StoreOp::create(h.b, h.loc, element, h.at(result, f32, to));
     });
   });
