@@ -182,9 +182,22 @@ static bool canShare(const KernelBody &body, unsigned splitClass) {
         return true;
     return false;
   };
+  scf::ForallOp kernel = body.kernel;
   auto isRead = [&](Value tensor) {
-    return llvm::any_of(tensor.getUsers(), [&](Operation *user) {
-      return user != body.kernel && body.kernel->isAncestor(user);
+    if (llvm::any_of(tensor.getUsers(), [&](Operation *user) {
+          return user != kernel && kernel->isAncestor(user);
+        }))
+      return true;
+    // In the kernel, what it is written into is an argument. The part that a
+    // loop fills is not read.
+    return llvm::any_of(kernel.getOutputsMutable(), [&](OpOperand &output) {
+      return output.get() == tensor &&
+             !llvm::all_of(kernel.getTiedBlockArgument(&output).getUsers(),
+                           [&](Operation *user) {
+                             return isa<tensor::ParallelInsertSliceOp>(user) ||
+                                    llvm::all_of(user->getUsers(),
+                                                 llvm::IsaPred<scf::ForOp>);
+                           });
     });
   };
   for (auto *stores : {&body.storesInLoop, &body.storesAfterLoop})
