@@ -183,21 +183,25 @@ static bool canShare(const KernelBody &body, unsigned splitClass) {
     return false;
   };
   scf::ForallOp kernel = body.kernel;
+  auto isFilledPart = [](OpOperand &use) {
+    auto loop = dyn_cast<scf::ForOp>(use.getOwner());
+    return loop && isFilled(loop, loop.getTiedLoopRegionIterArg(&use));
+  };
+  auto isWrite = [&](Operation *user) {
+    return isa<tensor::ParallelInsertSliceOp>(user) ||
+           (isa<tensor::ExtractSliceOp>(user) &&
+            llvm::all_of(user->getUses(), isFilledPart));
+  };
   auto isRead = [&](Value tensor) {
     if (llvm::any_of(tensor.getUsers(), [&](Operation *user) {
           return user != kernel && kernel->isAncestor(user);
         }))
       return true;
-    // In the kernel, what it is written into is an argument. The part that a
-    // loop fills is not read.
+    // In the kernel, what is written to is an argument.
     return llvm::any_of(kernel.getOutputsMutable(), [&](OpOperand &output) {
       return output.get() == tensor &&
              !llvm::all_of(kernel.getTiedBlockArgument(&output).getUsers(),
-                           [&](Operation *user) {
-                             return isa<tensor::ParallelInsertSliceOp>(user) ||
-                                    llvm::all_of(user->getUsers(),
-                                                 llvm::IsaPred<scf::ForOp>);
-                           });
+                           isWrite);
     });
   };
   for (auto *stores : {&body.storesInLoop, &body.storesAfterLoop})
