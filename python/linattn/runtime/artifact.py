@@ -257,13 +257,21 @@ class Function:
                 key += array.shape, array.stride(), array.dtype, array.device
             else:
                 key += adapter, adapter.key(array)
-        key = tuple(key)
+        # Most calls are like the one before, and to compare costs less than to
+        # look up.
+        local = self._local
         try:
-            return self._local.bindings[key]
+            if local.last_key == key:
+                return local.last
+            binding = local.bindings.get(tuple(key))
         except AttributeError:
-            self._local.bindings = {}
-        except KeyError:
-            pass
+            local.bindings, binding = {}, None
+        if binding is None:
+            binding = self._make_binding(arrays, tuple(key))
+        local.last_key, local.last = key, binding
+        return binding
+
+    def _make_binding(self, arrays, key):
         if self._entry is None:
             raise ValueError("the artifact is closed")
         bindings = self._local.bindings
