@@ -159,13 +159,17 @@ static constexpr StringLiteral kPlans[] = {
     "recompute=true",
     "move-factors=false recompute=true"};
 
+StringRef mlir::linattn::getPreferredPlan() { return kPlans[0]; }
+
 /// The first candidate without a flaw, or the one with the least.
 static FailureOr<Candidate> chooseCandidate(ModuleOp source,
                                             const CompileOptions &options,
                                             const DeviceTarget &target) {
-  // Only ptxas tells one from another.
-  if (!options.plan.empty() || !options.assemble)
+  if (!options.plan.empty())
     return buildCandidate(source, options.plan, options, target);
+  // Only ptxas tells one from another.
+  if (!options.assemble)
+    return buildCandidate(source, getPreferredPlan(), options, target);
   std::optional<Candidate> best;
   for (StringRef plan : kPlans) {
     // Where the preferred way fails, its errors say what a GPU cannot do.
@@ -190,6 +194,15 @@ static FailureOr<Candidate> chooseCandidate(ModuleOp source,
       break;
   }
   return std::move(*best);
+}
+
+FailureOr<OwningOpRef<ModuleOp>>
+mlir::linattn::choosePlan(ModuleOp module, const CompileOptions &options,
+                          const DeviceTarget &target) {
+  FailureOr<Candidate> candidate = chooseCandidate(module, options, target);
+  if (failed(candidate))
+    return failure();
+  return std::move(candidate->module);
 }
 
 /// What ptxas has made of the kernel, as a remark, and as text for the

@@ -90,7 +90,8 @@ private:
   FunctionDescription &description;
   ArrayRef<bool> choices;
   unsigned numIfs = 0;
-  Expression condition = 1;
+  /// When this way is taken, and when the block that is visited is reached.
+  Expression condition = 1, enclosing = 1;
   SmallVector<Step> steps;
   SmallVector<Buffer> buffers;
   SmallVector<unsigned> versions;
@@ -168,9 +169,9 @@ LogicalResult VariantBuilder::visitAssert(cf::AssertOp op) {
     return failure();
   // Where the assertion is not reached, it holds.
   Expression whole =
-      condition == Expression(1)
+      enclosing == Expression(1)
           ? std::move(*holds)
-          : Expression(json::Array{"or", makeNot(condition), *holds});
+          : Expression(json::Array{"or", makeNot(enclosing), *holds});
   if (mentionsDevice(whole))
     return op.emitOpError()
            << "cannot become a requirement of the call: it depends on the "
@@ -202,11 +203,16 @@ VariantBuilder::Outcome VariantBuilder::visitIf(scf::IfOp ifOp) {
   FailureOr<Expression> holds = expressions.get(ifOp.getCondition());
   if (failed(holds))
     return Outcome::Failed;
-  condition = makeAnd(std::move(condition), taken ? *holds : makeNot(*holds));
+  Expression choice = taken ? *holds : makeNot(*holds);
+  condition = makeAnd(std::move(condition), choice);
   Region &region = taken ? ifOp.getThenRegion() : ifOp.getElseRegion();
   if (region.empty())
     return Outcome::Done;
-  if (Outcome outcome = visit(region.front()); outcome != Outcome::Done)
+  Expression outside = enclosing;
+  enclosing = makeAnd(std::move(enclosing), std::move(choice));
+  Outcome outcome = visit(region.front());
+  enclosing = std::move(outside);
+  if (outcome != Outcome::Done)
     return outcome;
   Operation *yield = region.front().getTerminator();
   for (auto [result, value] :

@@ -93,6 +93,12 @@ struct LinattnKernelsToTile
   }
 
 private:
+  tile::PlanAttr getAttr(const Plan &plan) {
+    return tile::PlanAttr::get(&getContext(), plan.groups, plan.columnBlocks,
+                               plan.stages, plan.early, plan.stateFirst,
+                               plan.publishFirst, plan.recompute);
+  }
+
   LogicalResult convert(scf::ForallOp forall, StringRef name,
                         SymbolTable &symbols, const AssertedSizes &asserted) {
     if (failed(separateOutputs(forall)))
@@ -110,18 +116,35 @@ private:
     limits.sharedBytes = sharedLimit;
     limits.movesRegisters = movesRegisters;
     limits.columnBlocks = columnBlocks;
+    auto given = forall->getAttrOfType<tile::PlanAttr>(tile::kPlanAttrName);
+    if (given)
+      limits.columnBlocks = given.getColumnBlocks();
     FailureOr<Plan> plan = choosePlan(*body, limits);
     if (failed(plan))
       return failure();
-    if (stages > 0)
-      plan->stages = stages;
-    plan->early = early && plan->stages > 1;
-    plan->stateFirst = stateFirst;
-    plan->publishFirst = publishFirst;
-    plan->recompute |= recompute;
+    if (given) {
+      if (given.getGroups() != plan->groups)
+        return forall.emitOpError("has to be shared by ")
+               << plan->groups << " warpgroups, but its plan has "
+               << given.getGroups();
+      plan->stages = given.getStages();
+      plan->early = given.getEarly();
+      plan->stateFirst = given.getStateFirst();
+      plan->publishFirst = given.getPublishFirst();
+      plan->recompute = given.getRecompute();
+    } else {
+      if (stages > 0)
+        plan->stages = stages;
+      plan->early = early;
+      plan->stateFirst = stateFirst;
+      plan->publishFirst = publishFirst;
+      plan->recompute |= recompute;
+    }
+    plan->early &= plan->stages > 1;
     return build(forall, name, symbols, plan->groups + 1, plan->columnBlocks,
                  [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &,
                      Value part) {
+                   kernel->setAttr(tile::kPlanAttrName, getAttr(*plan));
                    return TileProgram(*body, *plan, frame, kernel, asserted,
                                       part)
                        .emit();

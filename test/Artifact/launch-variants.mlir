@@ -43,6 +43,14 @@ func.func @update(%x: tensor<?xf32> loc("x"), %s: tensor<?xf32> {linattn.inplace
 // CHECK-NEXT: "sm_count"
 // CHECK: "workspace": [
 // CHECK-NEXT: "align",
+// What is required behind a choice is required whatever was chosen.
+// CHECK: "require": [
+// CHECK-NEXT: {
+// CHECK-NEXT: "condition": [
+// CHECK-NEXT: ">=",
+// CHECK-NEXT: "x.0",
+// CHECK-NEXT: 1
+// CHECK: "message": "expects an element"
 func.func @split(%x: tensor<?xf32> loc("x")) -> tensor<?xf32> {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?xf32>
@@ -57,6 +65,9 @@ func.func @split(%x: tensor<?xf32> loc("x")) -> tensor<?xf32> {
     %1 = tile.launch @add blocks(%count) ins(%0 : tensor<?xf32>) outs(%y : tensor<?xf32>) -> tensor<?xf32>
     scf.yield %1 : tensor<?xf32>
   }
+  %c1 = arith.constant 1 : index
+  %some = arith.cmpi sge, %n, %c1 : index
+  cf.assert %some, "expects an element"
   return %r : tensor<?xf32>
 }
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "linattn/Dialect/Linattn/IR/Linattn.h"
+#include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Driver/ArtifactBuilder.h"
 #include "linattn/Driver/CompileFlags.h"
 #include "linattn/Driver/Compiler.h"
@@ -105,7 +106,8 @@ static cl::opt<Emit> emitKind(
                           "an artifact for the runtime (.lna)")));
 static cl::opt<bool>
     printSchedule("print-schedule",
-                  cl::desc("Print the schedule of every op that has one"),
+                  cl::desc("Print how ops are cut into chunks, or how kernels "
+                           "are placed on a GPU"),
                   cl::init(false), cl::cat(category));
 static cl::opt<bool> printRemarks(
     "remarks", cl::desc("Print what was chosen for kernels and what they use"),
@@ -174,17 +176,33 @@ static LogicalResult writeOutput(
   return success();
 }
 
-/// Prints the schedules of a copy of `module`.
+/// Prints the schedules of a copy of `module`: how ops are cut into chunks on
+/// the host, how kernels are placed on a GPU.
 static LogicalResult printSchedules(ModuleOp module,
                                     const CompileOptions &options,
                                     llvm::TargetMachine &targetMachine) {
-  OwningOpRef<ModuleOp> copy = module.clone();
-  if (failed(lower(*copy, Level::Schedule, options, targetMachine)))
-    return failure();
   // Not into the program, if that goes to the standard output.
   bool toStdout = outputPath.empty() || outputPath == "-";
   raw_ostream &os =
       toStdout && emitKind != Emit::Auto ? llvm::errs() : llvm::outs();
+  if (const DeviceTarget *device = getDeviceTarget(options.target)) {
+    FailureOr<OwningOpRef<ModuleOp>> planned =
+        choosePlan(module, options, *device);
+    if (failed(planned))
+      return failure();
+    for (auto kernel : (*planned)->getOps<tile::KernelOp>()) {
+      os << kernel.getSymName() << ": " << kernel->getName() << " ";
+      kernel->getLoc().print(os);
+      if (Attribute plan = kernel->getAttr(tile::kPlanAttrName))
+        os << ": " << plan << "\n";
+      else
+        os << ": element by element\n";
+    }
+    return success();
+  }
+  OwningOpRef<ModuleOp> copy = module.clone();
+  if (failed(lower(*copy, Level::Schedule, options, targetMachine)))
+    return failure();
   copy->walk([&](Operation *op) {
     auto schedule = op->getAttrOfType<ScheduleAttr>("schedule");
     if (!schedule)
@@ -259,7 +277,10 @@ static LogicalResult writeArtifact(ModuleOp module,
 static LogicalResult writeDeviceCode(ModuleOp module, Emit kind,
                                      const CompileOptions &options,
                                      const DeviceTarget &target) {
-  if (failed(lowerToTile(module, options, target, options.plan)))
+  StringRef plan = options.plan;
+  if (plan.empty())
+    plan = getPreferredPlan();
+  if (failed(lowerToTile(module, options, target, plan)))
     return failure();
   if (kind == Emit::Tile)
     return writeModule(module);

@@ -20,6 +20,9 @@ using namespace mlir::linattn::tile;
 
 #include "linattn/Dialect/Tile/IR/Dialect.cpp.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "linattn/Dialect/Tile/IR/Attrs.cpp.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "linattn/Dialect/Tile/IR/Types.cpp.inc"
 
@@ -27,6 +30,10 @@ using namespace mlir::linattn::tile;
 #include "linattn/Dialect/Tile/IR/Ops.cpp.inc"
 
 void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "linattn/Dialect/Tile/IR/Attrs.cpp.inc"
+      >();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "linattn/Dialect/Tile/IR/Types.cpp.inc"
@@ -35,6 +42,23 @@ void TileDialect::initialize() {
 #define GET_OP_LIST
 #include "linattn/Dialect/Tile/IR/Ops.cpp.inc"
       >();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t groups, int64_t columnBlocks,
+                               int64_t stages, bool, bool, bool, bool) {
+  for (auto [name, value, limit] :
+       {std::tuple("groups", groups, int64_t(7)),
+        std::tuple("column_blocks", columnBlocks, int64_t(64)),
+        std::tuple("stages", stages, int64_t(64))})
+    if (value < 1 || value > limit)
+      return emitError() << "expects `" << name << "` from 1 to " << limit
+                         << ", but got " << value;
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

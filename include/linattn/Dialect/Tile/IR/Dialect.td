@@ -28,6 +28,7 @@ def Tile_Dialect : Dialect {
     verify.
   }];
   let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
   let hasRegionArgAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
@@ -169,6 +170,45 @@ def Tile_BarrierType : Tile_Type<"Barrier", "barrier"> {
   }];
   let parameters = (ins "int64_t":$stages, "int64_t":$arrivals);
   let assemblyFormat = "`<` $stages `,` $arrivals `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_PlanAttr : AttrDef<Tile_Dialect, "Plan"> {
+  let mnemonic = "plan";
+  let summary = "How the work of a kernel is placed on a GPU";
+  let description = [{
+    The decisions that turn a kernel of the normal form into a tile program:
+
+    * `groups`: warpgroups that compute.
+    * `column_blocks`: thread blocks that share an iteration of the kernel, each
+      with a part of a dimension that nothing contracts.
+    * `stages`: chunks that are in shared memory at once.
+    * `early`: contractions of loaded tiles are issued, and operands computed
+      that follow from them alone, one chunk early.
+    * `state_first`: states are updated before the rest of the chunk.
+    * `publish_first`: states are rounded into shared memory while other
+      contractions of the chunk still run.
+    * `recompute`: masks are computed anew for each chunk, to save registers.
+
+    `linattn-kernels-to-tile` leaves it on a `tile.kernel` as `tile.plan`; on an
+    `scf.forall` the attribute of that name, written by hand, takes the place of
+    what the pass would choose.
+
+    Example:
+
+    ```mlir
+    #tile.plan<groups = 2, column_blocks = 1, stages = 3, early = false, state_first = false, publish_first = false, recompute = false>
+    ```
+  }];
+  let parameters = (ins "int64_t":$groups, "int64_t":$columnBlocks,
+                        "int64_t":$stages, "bool":$early, "bool":$stateFirst,
+                        "bool":$publishFirst, "bool":$recompute);
+  let assemblyFormat = [{
+    `<` `groups` `=` $groups `,` `column_blocks` `=` $columnBlocks `,`
+        `stages` `=` $stages `,` `early` `=` $early `,`
+        `state_first` `=` $stateFirst `,` `publish_first` `=` $publishFirst `,`
+        `recompute` `=` $recompute `>`
+  }];
   let genVerifyDecl = 1;
 }
 

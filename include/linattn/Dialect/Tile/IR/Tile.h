@@ -24,6 +24,9 @@
 
 #include "linattn/Dialect/Tile/IR/Dialect.h.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "linattn/Dialect/Tile/IR/Attrs.h.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "linattn/Dialect/Tile/IR/Types.h.inc"
 
@@ -40,6 +43,9 @@ inline constexpr int64_t kWarpgroupThreads = 128;
 inline constexpr int64_t kInstructionRows = 64;
 /// Columns of a panel: 128 bytes of 16-bit elements.
 inline constexpr int64_t kPanelColumns = 64;
+
+/// How a `tile.kernel` was placed, or how an `scf.forall` has to be.
+inline constexpr llvm::StringLiteral kPlanAttrName = "tile.plan";
 
 /// An attribute of `!tile.global` arguments: the order in which a kernel sees
 /// the dimensions of a tensor.
