@@ -137,6 +137,33 @@ static int getPowerIndex(int bytes, int first) {
   return index;
 }
 
+namespace {
+/// All that a tensor map is made from.
+struct TensorMapKey {
+  uint64_t address, sizes[kMaxTensorMapRank], byteStrides[kMaxTensorMapRank];
+  uint32_t box[kMaxTensorMapRank], elementStrides[kMaxTensorMapRank];
+  int32_t type, rank, swizzle, l2Promotion, fillNaN;
+};
+
+/// A few tensor maps that a thread has made: most calls repeat one before, and
+/// the driver takes longer to make a map than all else here.
+struct TensorMapCache {
+  static constexpr size_t kSize = 32;
+  struct Entry {
+    bool isValid;
+    TensorMapKey key;
+    cuda::TensorMap map;
+  } entries[kSize];
+
+  Entry &find(const TensorMapKey &key) {
+    uint64_t hash = (key.address >> 8) * 0x9E3779B97F4A7C15u + key.box[0];
+    return entries[(hash >> 32) % kSize];
+  }
+};
+} // namespace
+
+static thread_local TensorMapCache tensorMapCache;
+
 /// What the tensor maps of tensors without elements point to.
 static constexpr uint64_t kEmptyTensorAddress = 16;
 
@@ -148,7 +175,10 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
                          ? function.tensors[map.address.tensor].name.c_str()
                      : map.address.kind == BaseKind::Workspace ? "(workspace)"
                                                                : "(constants)";
-  uint64_t sizes[kMaxTensorMapRank], byteStrides[kMaxTensorMapRank];
+  // Zeros where there is nothing, as keys are compared by their bytes.
+  TensorMapKey key;
+  memset(&key, 0, sizeof(key));
+  uint64_t *sizes = key.sizes, *byteStrides = key.byteStrides;
   int64_t elementBytes = getDtypeBytes(map.dtype);
   bool isEmpty = false;
   for (int dim = 0; dim < map.rank; ++dim) {
@@ -190,19 +220,31 @@ bool LaunchPlan::encodeTensorMap(const TensorMap &map, char *slot) {
                   static_cast<long long>(elementBytes));
     byteStrides[dim - 1] = stride * elementBytes;
   }
-  cuda::TensorMap encoded;
-  cuda::Result result = code.driver->encodeTiled(
-      &encoded, getTensorMapType(map.dtype), map.rank,
-      reinterpret_cast<void *>(address), sizes, byteStrides, map.box,
-      map.elementStrides, /*interleave=*/0, getPowerIndex(map.swizzle, 32),
-      getPowerIndex(map.l2Promotion, 64), map.fillNaN);
-  if (result != cuda::kSuccess) {
-    char what[256];
-    snprintf(what, sizeof(what), "%.80s: kernel %.80s: tensor map of %.60s",
-             function.name.c_str(), kernel->name.c_str(), name);
-    return code.driver->fail(call.diag, result, what);
+  key.address = address;
+  key.type = getTensorMapType(map.dtype);
+  key.rank = map.rank;
+  std::copy_n(map.box, map.rank, key.box);
+  std::copy_n(map.elementStrides, map.rank, key.elementStrides);
+  key.swizzle = getPowerIndex(map.swizzle, 32);
+  key.l2Promotion = getPowerIndex(map.l2Promotion, 64);
+  key.fillNaN = map.fillNaN;
+  TensorMapCache::Entry &entry = tensorMapCache.find(key);
+  if (!entry.isValid || memcmp(&entry.key, &key, sizeof(key)) != 0) {
+    entry.isValid = false;
+    cuda::Result result = code.driver->encodeTiled(
+        &entry.map, key.type, map.rank, reinterpret_cast<void *>(address),
+        sizes, byteStrides, map.box, map.elementStrides, /*interleave=*/0,
+        key.swizzle, key.l2Promotion, key.fillNaN);
+    if (result != cuda::kSuccess) {
+      char what[256];
+      snprintf(what, sizeof(what), "%.80s: kernel %.80s: tensor map of %.60s",
+               function.name.c_str(), kernel->name.c_str(), name);
+      return code.driver->fail(call.diag, result, what);
+    }
+    entry.key = key;
+    entry.isValid = true;
   }
-  memcpy(slot, &encoded, sizeof(encoded));
+  memcpy(slot, &entry.map, sizeof(entry.map));
   return true;
 }
 

@@ -391,9 +391,10 @@ TEST_F(Launch, DriverErrors) {
   }
   fake->failing = "";
   ASSERT_EQ(prepare(), LINATTN_OK) << error.message;
-  ScanCall call(20, 100);
+  // Of a size that no other test has: tensor maps are made once.
+  ScanCall call(21, 101);
   for (const char *name :
-       {"cuLaunchKernelEx", "cuTensorMapEncodeTiled", "cuCtxPushCurrent_v2"}) {
+       {"cuTensorMapEncodeTiled", "cuLaunchKernelEx", "cuCtxPushCurrent_v2"}) {
     fake->failing = name;
     expectRefusal(call, LINATTN_DRIVER_ERROR, "CUDA_ERROR_OUT_OF_MEMORY");
   }
@@ -455,7 +456,8 @@ TEST_F(Launch, AllocatesNothingAndLeaksNothing) {
 TEST_F(Launch, OnlyLaunchesReachTheDriver) {
   ASSERT_EQ(prepare(), LINATTN_OK) << error.message;
   fake->calls.clear();
-  ScanCall call(20, 100);
+  // Of a size that no other test has.
+  ScanCall call(22, 102);
   ASSERT_EQ(call.query(entry), LINATTN_OK);
   EXPECT_TRUE(fake->calls.empty());
   ASSERT_EQ(call.launch(entry), LINATTN_OK);
@@ -463,6 +465,12 @@ TEST_F(Launch, OnlyLaunchesReachTheDriver) {
                              "cuTensorMapEncodeTiled", "cuTensorMapEncodeTiled",
                              "cuCtxPushCurrent_v2", "cuLaunchKernelEx",
                              "cuLaunchKernelEx"}));
+  // A thread that repeats a call has its tensor maps already.
+  fake->calls.clear();
+  ASSERT_EQ(call.launch(entry), LINATTN_OK);
+  EXPECT_EQ(fake->calls,
+            (std::vector<std::string>{"cuCtxPushCurrent_v2", "cuLaunchKernelEx",
+                                      "cuLaunchKernelEx"}));
 }
 
 TEST_F(Launch, ThreadsShareAnArtifact) {
