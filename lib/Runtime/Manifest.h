@@ -23,8 +23,8 @@ namespace runtime {
 constexpr int64_t kMaxTensors = 64;
 constexpr int64_t kMaxSymbols = 256;
 constexpr int64_t kMaxLaunches = 16;
-constexpr int64_t kMaxParameters = 256;
-constexpr int64_t kMaxParameterBytes = 16384;
+constexpr int64_t kMaxParameters = 512;
+constexpr int64_t kMaxParameterBytes = 32768;
 constexpr int64_t kMaxKernelParameterBytes = 4096;
 constexpr int kMaxTensorMapRank = 5;
 constexpr int64_t kTensorMapBytes = 128;

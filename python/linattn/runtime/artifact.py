@@ -257,21 +257,13 @@ class Function:
                 key += array.shape, array.stride(), array.dtype, array.device
             else:
                 key += adapter, adapter.key(array)
-        # Most calls are like the one before, and to compare costs less than to
-        # look up.
-        local = self._local
+        key = tuple(key)
         try:
-            if local.last_key == key:
-                return local.last
-            binding = local.bindings.get(tuple(key))
+            return self._local.bindings[key]
         except AttributeError:
-            local.bindings, binding = {}, None
-        if binding is None:
-            binding = self._make_binding(arrays, tuple(key))
-        local.last_key, local.last = key, binding
-        return binding
-
-    def _make_binding(self, arrays, key):
+            self._local.bindings = {}
+        except KeyError:
+            pass
         if self._entry is None:
             raise ValueError("the artifact is closed")
         bindings = self._local.bindings
