@@ -29,7 +29,19 @@ include(AddLLVM)
 include(AddMLIR)
 separate_arguments(LLVM_DEFINITIONS_LIST NATIVE_COMMAND ${LLVM_DEFINITIONS})
 add_definitions(${LLVM_DEFINITIONS_LIST})
+# What LLVM_USE_SANITIZER=Undefined adds. Only LLVM's own tree sets it: left
+# empty, the sanitizer would silently be off. Without `vptr` and `function`,
+# which need the type information of an instrumented MLIR.
+if(NOT LLVM_UBSAN_FLAGS)
+  set(LLVM_UBSAN_FLAGS
+    "-fsanitize=undefined -fno-sanitize=vptr,function -fno-sanitize-recover=all")
+endif()
 include(HandleLLVMOptions)
+if(LLVM_USE_SANITIZER MATCHES "Undefined" AND
+   NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize=[^ ]*undefined")
+  message(FATAL_ERROR "LLVM_USE_SANITIZER is ${LLVM_USE_SANITIZER}, but the "
+    "flags of the compiler do not have -fsanitize=undefined: ${CMAKE_CXX_FLAGS}")
+endif()
 
 if(LINATTN_ENABLE_WERROR)
   add_compile_options(-Wall -Wextra -Werror -Wno-unused-parameter)
