@@ -22,6 +22,15 @@ using namespace mlir;
 using namespace mlir::linattn;
 using namespace mlir::linattn::tile;
 
+/// Whether `op` is the first contraction of an iteration, and none is carried
+/// into it unfinished.
+static bool beginsIteration(ContractOp op) {
+  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
+  return loop && op == *op->getBlock()->getOps<ContractOp>().begin() &&
+         llvm::none_of(loop.getInitArgs().getTypes(),
+                       llvm::IsaPred<PendingType>);
+}
+
 namespace {
 struct ConstantLowering : TilePattern<tile::ConstantOp> {
   using TilePattern::TilePattern;
@@ -39,15 +48,6 @@ struct ConstantLowering : TilePattern<tile::ConstantOp> {
     return success();
   }
 };
-
-/// Whether `op` is the first contraction of an iteration, and none is carried
-/// into it unfinished.
-static bool beginsIteration(ContractOp op) {
-  auto loop = dyn_cast<scf::ForOp>(op->getParentOp());
-  return loop && op == *op->getBlock()->getOps<ContractOp>().begin() &&
-         llvm::none_of(loop.getInitArgs().getTypes(),
-                       llvm::IsaPred<PendingType>);
-}
 
 struct ContractLowering : TilePattern<ContractOp> {
   using TilePattern::TilePattern;

@@ -80,6 +80,20 @@ public:
 // Structure
 //===----------------------------------------------------------------------===//
 
+/// Registers that a thread of a kernel starts with: all of the file, in steps
+/// of eight.
+static int64_t getRegistersAtEntry(int64_t threads) {
+  return std::min<int64_t>(65536 / threads / 8 * 8, 248);
+}
+
+static void setRegisters(OpBuilder &b, Location loc, int64_t registers,
+                         int64_t threads) {
+  NVVM::SetMaxRegisterOp::create(b, loc, registers,
+                                 registers > getRegistersAtEntry(threads)
+                                     ? NVVM::SetMaxRegisterAction::increase
+                                     : NVVM::SetMaxRegisterAction::decrease);
+}
+
 namespace {
 struct KernelLowering : TilePattern<KernelOp> {
   using TilePattern::TilePattern;
@@ -144,20 +158,6 @@ struct ReturnLowering : TilePattern<ReturnOp> {
   }
 };
 
-/// Registers that a thread of a kernel starts with: all of the file, in steps
-/// of eight.
-static int64_t getRegistersAtEntry(int64_t threads) {
-  return std::min<int64_t>(65536 / threads / 8 * 8, 248);
-}
-
-static void setRegisters(OpBuilder &b, Location loc, int64_t registers,
-                         int64_t threads) {
-  NVVM::SetMaxRegisterOp::create(b, loc, registers,
-                                 registers > getRegistersAtEntry(threads)
-                                     ? NVVM::SetMaxRegisterAction::increase
-                                     : NVVM::SetMaxRegisterAction::decrease);
-}
-
 struct RoleLowering : TilePattern<RoleOp> {
   using TilePattern::TilePattern;
 
@@ -198,6 +198,7 @@ struct BlockIdLowering : TilePattern<BlockIdOp> {
     return success();
   }
 };
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Pass
@@ -226,6 +227,7 @@ static void gatherRolesOfWarps(KernelOp kernel) {
   }
 }
 
+namespace {
 struct ConvertTileToNVVM
     : linattn::tile::impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
   using Base::Base;
