@@ -13,6 +13,7 @@
 #include "linattn/Driver/TileMachine.h"
 
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -238,7 +239,7 @@ bool Machine::runLateLoad() {
 
 bool Machine::runBlock(int64_t number) {
   block = number;
-  std::fill(shared.begin(), shared.end(), kPoison);
+  llvm::fill(shared, kPoison);
   barriers.clear();
   meetingPoints.clear();
   lateLoads.clear();
@@ -537,7 +538,7 @@ static void *contract(const float *accumulator, int64_t rows, int64_t columns,
 static void waitForContraction(void *result) {
   auto &queue = machine->crew().contractions;
   auto isIt = [=](const auto &entry) { return entry.first == result; };
-  if (std::none_of(queue.begin(), queue.end(), isIt))
+  if (llvm::none_of(queue, isIt))
     return;
   for (bool found = false; !found; queue.pop_front()) {
     found = isIt(queue.front());

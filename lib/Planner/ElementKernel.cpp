@@ -204,7 +204,7 @@ void ElementKernel::assignRoles(Value tile, ArrayRef<Role> tileRoles) {
 
 /// The roles of a map of which one operand, of as many dimensions, has roles.
 std::optional<SmallVector<Role>> ElementKernel::inferRoles(Value tile) {
-  auto it = roles.find(tile);
+  auto *it = roles.find(tile);
   if (it != roles.end())
     return it->second;
   auto map = tile.getDefiningOp<linalg::LinalgOp>();
@@ -224,7 +224,7 @@ std::optional<SmallVector<Role>> ElementKernel::inferRoles(Value tile) {
 
 /// Of tiles that no product reads, the last dimension is the lane.
 ArrayRef<Role> ElementKernel::getRoles(Value tile) {
-  auto it = roles.find(tile);
+  auto *it = roles.find(tile);
   if (it == roles.end()) {
     int64_t rank = cast<RankedTensorType>(tile.getType()).getRank();
     SmallVector<Role> byDefault(rank, Role::Row);

@@ -635,9 +635,10 @@ int64_t KernelBody::getSize(unsigned dimClass) const {
 //===----------------------------------------------------------------------===//
 
 const Contraction *KernelBody::getContraction(Value result) const {
-  auto it = llvm::find_if(contractions, [&](const Contraction &contraction) {
-    return contraction.getResult() == result;
-  });
+  const auto *it =
+      llvm::find_if(contractions, [&](const Contraction &contraction) {
+        return contraction.getResult() == result;
+      });
   return it == contractions.end() ? nullptr : &*it;
 }
 

@@ -203,7 +203,7 @@ private:
     // An output that the kernel does not write keeps its value.
     for (auto [result, init] :
          llvm::zip_equal(forall.getResults(), forall.getOutputs())) {
-      auto it = llvm::find(operands.outputs, init);
+      const auto *it = llvm::find(operands.outputs, init);
       result.replaceAllUsesWith(
           it == operands.outputs.end()
               ? init
