@@ -214,9 +214,10 @@ static Value getParallelIterations(SizeArithmetic sizes, Location loc,
   Value count;
   bool known = forEachParallelDim(
       alloc, [&](Value, OpFoldResult lb, OpFoldResult ub, OpFoldResult step) {
+        // Named: a list in the range of the loop would be gone in its body.
+        OpFoldResult given[] = {lb, ub, step};
         Value bounds[3];
-        for (auto [value, bound] :
-             llvm::zip_equal(bounds, ArrayRef({lb, ub, step}))) {
+        for (auto [value, bound] : llvm::zip_equal(bounds, given)) {
           auto dynamic = dyn_cast<Value>(bound);
           value = dynamic ? cloner.clone(dynamic)
                           : getValueOrCreateConstantIndexOp(b, loc, bound);

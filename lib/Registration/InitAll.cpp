@@ -20,6 +20,8 @@
 #include "linattn/Pipelines/Pipelines.h"
 #include "linattn/Planner/Passes.h"
 
+#include "llvm/Support/Compiler.h"
+
 using namespace mlir;
 
 void linattn::registerAllDialects(DialectRegistry &registry) {
@@ -45,3 +47,14 @@ const char *linattn::getBugReportMessage() {
          "the "
          "command line and the stack dump below.\n";
 }
+
+#if LLVM_ADDRESS_SANITIZER_BUILD
+/// LLVM's allocators poison what they have not given out, and unpoison it as
+/// they do. The half of this that is inside an MLIR built without the sanitizer
+/// is missing: what it allocates in a slab that this project began would be an
+/// error.
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT const char *
+__asan_default_options() { // NOLINT(readability-identifier-naming)
+  return "allow_user_poisoning=0";
+}
+#endif
