@@ -100,9 +100,7 @@ struct ResolveDimOfLoop : OpRewritePattern<tensor::DimOp> {
     return success();
   }
 };
-} // namespace
 
-namespace {
 /// The size of a tensor that a branch yields, where both sides write into the
 /// same destination.
 struct ResolveDimOfBranch : OpRewritePattern<tensor::DimOp> {
