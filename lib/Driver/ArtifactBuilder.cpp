@@ -11,7 +11,7 @@
 #include "KernelWork.h"
 #include "linattn/Artifact/Artifact.h"
 #include "linattn/Dialect/Tile/IR/Tile.h"
-#include "linattn/Driver/DeviceCode.h"
+#include "linattn/Driver/DeviceProgram.h"
 #include "linattn/Driver/LaunchPlan.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -81,213 +81,64 @@ static LogicalResult addHostCode(ModuleOp module, const CompileOptions &options,
 // Code for a GPU
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// A program, lowered for a GPU in one of several ways.
-struct Candidate {
-  std::string plan;
-  OwningOpRef<ModuleOp> module;
-  std::string ptx;
-  /// Empty unless ptxas was asked.
-  Cubin cubin;
-
-  const KernelReport *find(StringRef kernel) const {
-    for (const KernelReport &report : cubin.kernels)
-      if (report.name == kernel)
-        return &report;
-    return nullptr;
-  }
-  /// What is wrong with the machine code, in words; "" if nothing is.
-  std::string getFlaws() const;
-  /// Less is better.
-  std::pair<size_t, int64_t> getCost() const;
-};
-} // namespace
-
-std::string Candidate::getFlaws() const {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  for (const KernelReport &report : cubin.kernels) {
-    StringRef separator = text.empty() ? "" : "; ";
-    if (report.spills())
-      os << separator << "kernel '" << report.name << "' spills "
-         << report.spillStoreBytes << " bytes";
-    else if (!report.advice.empty())
-      os << separator << "ptxas on kernel '" << report.name
-         << "': " << report.advice.front();
-  }
-  return text;
-}
-
-std::pair<size_t, int64_t> Candidate::getCost() const {
-  size_t advice = 0;
-  int64_t spilled = 0;
-  for (const KernelReport &report : cubin.kernels) {
-    advice += report.advice.size();
-    spilled += report.spillStoreBytes + report.spillLoadBytes;
-  }
-  return {advice, spilled};
-}
-
-static FailureOr<Candidate> buildCandidate(ModuleOp source, StringRef plan,
-                                           const CompileOptions &options,
-                                           const DeviceTarget &target) {
-  Candidate candidate{plan.str(), source.clone(), "", {}};
-  if (failed(lowerToTile(*candidate.module, options, target, plan)))
-    return failure();
-  OwningOpRef<ModuleOp> kernels = extractKernels(*candidate.module);
-  if (failed(lowerToNVVM(*kernels, target)))
-    return failure();
-  FailureOr<std::string> ptx = emitPTX(*kernels, options, target);
-  if (failed(ptx))
-    return failure();
-  candidate.ptx = std::move(*ptx);
-  if (!options.assemble)
-    return candidate;
-  llvm::Expected<Cubin> cubin = assemblePTX(candidate.ptx, target.chip);
-  if (!cubin)
-    return report(source, cubin.takeError());
-  candidate.cubin = std::move(*cubin);
-  return candidate;
-}
-
-/// The ways to place kernels that are tried, in order of preference.
-static constexpr StringLiteral kPlans[] = {
-    "transpose-states=true",
-    "early=true state-first=true publish-first=true",
-    "",
-    "transpose-states=true recompute=true",
-    "recompute=true",
-    "move-factors=false recompute=true"};
-
-StringRef mlir::linattn::getPreferredPlan() { return kPlans[0]; }
-
-/// The first candidate without a flaw, or the one with the least.
-static FailureOr<Candidate> chooseCandidate(ModuleOp source,
-                                            const CompileOptions &options,
-                                            const DeviceTarget &target) {
-  if (!options.plan.empty())
-    return buildCandidate(source, options.plan, options, target);
-  // Only ptxas tells one from another.
-  if (!options.assemble)
-    return buildCandidate(source, getPreferredPlan(), options, target);
-  std::optional<Candidate> best;
-  for (StringRef plan : kPlans) {
-    // Where the preferred way fails, its errors say what a GPU cannot do.
-    std::optional<ScopedDiagnosticHandler> quiet;
-    if (best)
-      quiet.emplace(source.getContext(), [](Diagnostic &) {});
-    FailureOr<Candidate> candidate =
-        buildCandidate(source, plan, options, target);
-    quiet.reset();
-    if (failed(candidate)) {
-      if (!best)
-        return failure();
-      continue;
-    }
-    std::string flaws = candidate->getFlaws();
-    if (!flaws.empty())
-      source.emitRemark() << target.chip << ": plan '" << plan
-                          << "' rejected: " << flaws;
-    if (!best || candidate->getCost() < best->getCost())
-      best = std::move(*candidate);
-    if (flaws.empty())
-      break;
-  }
-  return std::move(*best);
-}
-
-FailureOr<OwningOpRef<ModuleOp>>
-mlir::linattn::choosePlan(ModuleOp module, const CompileOptions &options,
-                          const DeviceTarget &target) {
-  FailureOr<Candidate> candidate = chooseCandidate(module, options, target);
-  if (failed(candidate))
-    return failure();
-  return std::move(candidate->module);
-}
-
-/// What ptxas has made of the kernel, as a remark, and as text for the
-/// manifest.
-static json::Object describeKernel(tile::KernelOp kernel,
-                                   const KernelReport *report,
+/// What was made of the kernel, as a remark, and as text for the manifest.
+static json::Object describeKernel(DeviceKernel &kernel,
                                    const DeviceTarget &target) {
-  int64_t shared = cast<IntegerAttr>(kernel->getAttr("shared_bytes")).getInt();
-  json::Object object{{"name", kernel.getSymName().str()},
+  tile::KernelOp op = kernel.op;
+  int64_t shared = cast<IntegerAttr>(op->getAttr("shared_bytes")).getInt();
+  json::Object object{{"name", op.getSymName().str()},
                       {"max_shared_memory", shared}};
-  if (!report)
+  if (!kernel.plan.empty())
+    object["schedule"] = kernel.plan;
+  if (kernel.code.cubin.kernels.empty())
     return object;
+  // A kernel is assembled by itself.
+  const KernelReport &report = kernel.code.cubin.kernels.front();
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << report->registers << " registers, " << report->spillStoreBytes
+  os << report.registers << " registers, " << report.spillStoreBytes
      << " bytes spilled, " << shared << " bytes of shared memory";
-  if (std::optional<KernelWork> work = KernelWork::get(kernel))
+  if (std::optional<KernelWork> work = KernelWork::get(op))
     os << ", " << work->describe(target.getChip().isHopper);
   object["remarks"] = text;
-  kernel.emitRemark() << "kernel '" << kernel.getSymName() << "' for "
-                      << target.chip << ": " << text;
-  if (report->spills())
-    kernel.emitWarning() << "kernel '" << kernel.getSymName() << "' for "
-                         << target.chip
-                         << " spills registers: " << report->spillStoreBytes
-                         << " bytes stored, " << report->spillLoadBytes
-                         << " bytes loaded";
-  for (const std::string &advice : report->advice)
-    kernel.emitWarning() << "ptxas: " << advice;
+  op.emitRemark() << "kernel '" << op.getSymName() << "' for " << target.chip
+                  << ": " << text;
+  if (report.spills())
+    op.emitWarning() << "kernel '" << op.getSymName() << "' for " << target.chip
+                     << " spills registers: " << report.spillStoreBytes
+                     << " bytes stored, " << report.spillLoadBytes
+                     << " bytes loaded";
+  for (const std::string &advice : report.advice)
+    op.emitWarning() << "ptxas: " << advice;
   return object;
 }
 
-static LogicalResult addCandidate(ModuleOp source, const Candidate &candidate,
-                                  const DeviceTarget &target,
-                                  ProgramDescription &program,
-                                  ArtifactWriter &writer,
-                                  json::Array &targets) {
-  if (failed(addLaunchPlans(*candidate.module, targets.size(),
+/// Adds a program for a GPU: its kernels and, where it was assembled, a cubin
+/// of each.
+static LogicalResult addDeviceProgram(DeviceProgram &code,
+                                      ProgramDescription &program,
+                                      ArtifactWriter &writer,
+                                      json::Array &targets) {
+  const DeviceTarget &target = *code.target;
+  if (failed(addLaunchPlans(*code.module, targets.size(),
                             target.getChip().isHopper, program)))
     return failure();
-  json::Array images;
-  if (!candidate.cubin.bytes.empty())
-    images.push_back(json::Object{
-        {"arch", target.chip},
-        {"blob", writer.addBlob(BlobKind::Cubin, candidate.cubin.bytes)}});
+  json::Array images, cubins, list;
+  for (DeviceKernel &kernel : code.kernels) {
+    if (!kernel.code.cubin.bytes.empty())
+      cubins.push_back(
+          writer.addBlob(BlobKind::Cubin, kernel.code.cubin.bytes));
+    list.push_back(describeKernel(kernel, target));
+  }
+  if (!cubins.empty())
+    images.push_back(
+        json::Object{{"arch", target.chip}, {"blobs", std::move(cubins)}});
   images.push_back(
       json::Object{{"arch", target.virtualArch},
-                   {"blob", writer.addBlob(BlobKind::Ptx, candidate.ptx)}});
-  json::Array list;
-  for (auto kernel : candidate.module.get().getOps<tile::KernelOp>())
-    list.push_back(
-        describeKernel(kernel, candidate.find(kernel.getSymName()), target));
-  if (list.empty())
-    return source.emitError("expected work for a GPU, but no function launches "
-                            "a kernel");
-  json::Object description{{"images", std::move(images)},
-                           {"kernels", std::move(list)}};
-  if (!candidate.plan.empty())
-    description["schedule"] = candidate.plan;
-  targets.push_back(std::move(description));
+                   {"blob", writer.addBlob(BlobKind::Ptx, code.getPTX())}});
+  targets.push_back(json::Object{{"images", std::move(images)},
+                                 {"kernels", std::move(list)}});
   return success();
-}
-
-/// Lowers for devices that no other target is for, to PTX, which their drivers
-/// assemble. Nothing if the program does not fit there, which is a remark.
-static std::optional<Candidate> buildPortable(ModuleOp source,
-                                              CompileOptions options,
-                                              const DeviceTarget &target) {
-  options.assemble = false;
-  std::string problem;
-  std::optional<Candidate> result;
-  {
-    ScopedDiagnosticHandler handler(source.getContext(), [&](Diagnostic &diag) {
-      if (diag.getSeverity() == DiagnosticSeverity::Error && problem.empty())
-        problem = diag.str();
-    });
-    FailureOr<Candidate> candidate =
-        buildCandidate(source, /*plan=*/"", options, target);
-    if (succeeded(candidate))
-      result = std::move(*candidate);
-  }
-  if (!result)
-    source.emitRemark() << "no code for devices other than the target: "
-                        << problem;
-  return result;
 }
 
 /// Adds code for the target, and PTX for other devices.
@@ -295,16 +146,18 @@ static LogicalResult
 addDeviceCode(ModuleOp source, const CompileOptions &options,
               const DeviceTarget &target, ProgramDescription &program,
               ArtifactWriter &writer, json::Array &targets) {
-  FailureOr<Candidate> chosen = chooseCandidate(source, options, target);
-  if (failed(chosen) ||
-      failed(addCandidate(source, *chosen, target, program, writer, targets)))
+  FailureOr<std::vector<DeviceProgram>> programs =
+      buildDevicePrograms(source, options, target, /*withPortable=*/true);
+  if (failed(programs))
     return failure();
-  const DeviceTarget &portable = *getDeviceTarget("sm_80");
-  if (&target == &portable)
-    return success();
-  std::optional<Candidate> other = buildPortable(source, options, portable);
-  return success(!other || succeeded(addCandidate(source, *other, portable,
-                                                  program, writer, targets)));
+  for (DeviceProgram &code : *programs) {
+    if (failed(addDeviceProgram(code, program, writer, targets)))
+      return failure();
+    if (code.kernels.empty())
+      return source.emitError("expected work for a GPU, but no function "
+                              "launches a kernel");
+  }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -14,9 +14,12 @@
 #include "linattn/Planner/Passes.h"
 #include "linattn/Target/PTX.h"
 
+#include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace mlir::linattn;
@@ -100,29 +103,105 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
   });
 }
 
-OwningOpRef<ModuleOp> mlir::linattn::extractKernels(ModuleOp module) {
-  OwningOpRef<ModuleOp> kernels = ModuleOp::create(module.getLoc());
-  OpBuilder b = OpBuilder::atBlockEnd(kernels->getBody());
-  for (auto kernel : module.getOps<tile::KernelOp>())
+//===----------------------------------------------------------------------===//
+// From tile programs to code
+//===----------------------------------------------------------------------===//
+
+OwningOpRef<ModuleOp>
+mlir::linattn::extractKernels(Location loc, ArrayRef<tile::KernelOp> kernels) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+  for (tile::KernelOp kernel : kernels)
     b.clone(*kernel);
-  return kernels;
+  return module;
+}
+
+static void addPassesToNVVM(OpPassManager &pm, const DeviceTarget &target) {
+  TileToLLVMPipelineOptions options;
+  options.chip = target.chip.str();
+  buildTileToLLVMPipeline(pm, options);
 }
 
 LogicalResult mlir::linattn::lowerToNVVM(ModuleOp kernels,
                                          const DeviceTarget &target) {
-  return runPipeline(kernels, [&](PassManager &pm) {
-    TileToLLVMPipelineOptions options;
-    options.chip = target.chip.str();
-    buildTileToLLVMPipeline(pm, options);
+  return runPipeline(kernels,
+                     [&](PassManager &pm) { addPassesToNVVM(pm, target); });
+}
+
+/// Loads the dialects that kernels are lowered to, which threads must not do.
+static void loadDialects(MLIRContext &context, const DeviceTarget &target) {
+  OpPassManager pm(ModuleOp::getOperationName());
+  addPassesToNVVM(pm, target);
+  DialectRegistry registry;
+  pm.getDependentDialects(registry);
+  // The translation to LLVM IR loads it.
+  registry.insert<DLTIDialect>();
+  context.appendDialectRegistry(registry);
+  for (StringRef name : registry.getDialectNames())
+    context.getOrLoadDialect(name);
+}
+
+static FailureOr<KernelCode> compileKernel(KernelJob &job,
+                                           const CompileOptions &options) {
+  OwningOpRef<ModuleOp> module =
+      extractKernels(job.kernel.getLoc(), job.kernel);
+  if (failed(lowerToNVVM(*module, *job.target)))
+    return failure();
+  PTXOptions ptxOptions;
+  ptxOptions.chip = job.target->chip;
+  ptxOptions.features = job.target->ptxFeatures;
+  ptxOptions.optLevel = options.optLevel;
+  FailureOr<std::string> ptx = translateToPTX(*module, ptxOptions);
+  if (failed(ptx))
+    return failure();
+  KernelCode code{std::move(*ptx), {}};
+  if (!job.ptxas)
+    return code;
+  llvm::Expected<Cubin> cubin =
+      assemblePTX(code.ptx, job.target->chip, *job.ptxas);
+  if (!cubin)
+    return module->emitError(llvm::toString(cubin.takeError()));
+  code.cubin = std::move(*cubin);
+  return code;
+}
+
+static int64_t countOps(tile::KernelOp kernel) {
+  int64_t count = 0;
+  kernel.walk([&](Operation *) { ++count; });
+  return count;
+}
+
+void mlir::linattn::compileKernels(MutableArrayRef<KernelJob> jobs,
+                                   const CompileOptions &options) {
+  if (jobs.empty())
+    return;
+  MLIRContext *context = jobs[0].kernel.getContext();
+  // The longest first, so that no thread begins with it when others are done.
+  SmallVector<std::pair<int64_t, size_t>> order;
+  for (auto [index, job] : llvm::enumerate(jobs)) {
+    loadDialects(*context, *job.target);
+    order.emplace_back(-countOps(job.kernel), index);
+  }
+  llvm::sort(order);
+  parallelForEach(context, order, [&](const auto &entry) {
+    KernelJob &job = jobs[entry.second];
+    job.code = compileKernel(job, options);
   });
 }
 
-FailureOr<std::string> mlir::linattn::emitPTX(ModuleOp kernels,
-                                              const CompileOptions &options,
-                                              const DeviceTarget &target) {
-  PTXOptions ptx;
-  ptx.chip = target.chip;
-  ptx.features = target.ptxFeatures;
-  ptx.optLevel = options.optLevel;
-  return translateToPTX(kernels, ptx);
+std::string mlir::linattn::joinPTX(ArrayRef<StringRef> kernels) {
+  std::string text;
+  llvm::StringSet<> declared;
+  for (StringRef kernel : kernels) {
+    // What the file is for, and memory that all kernels declare, it says once.
+    size_t head = kernel.find('\n', kernel.find("\n.address_size") + 1) + 1;
+    StringRef rest = text.empty() ? kernel : kernel.substr(head);
+    while (!rest.empty()) {
+      StringRef line;
+      std::tie(line, rest) = rest.split('\n');
+      if (!line.starts_with(".extern") || declared.insert(line).second)
+        text += line.str() + '\n';
+    }
+  }
+  return text;
 }

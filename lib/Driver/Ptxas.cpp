@@ -47,7 +47,7 @@ static std::string findInEnvironment(StringRef environment) {
   return "";
 }
 
-static llvm::Expected<std::string> findPtxas() {
+llvm::Expected<std::string> mlir::linattn::findPtxas() {
   if (auto path = llvm::sys::Process::GetEnv("LINATTN_PTXAS")) {
     if (llvm::sys::fs::can_execute(*path))
       return *path;
@@ -155,11 +155,8 @@ static std::string readFile(StringRef path) {
   return file ? (*file)->getBuffer().str() : "";
 }
 
-llvm::Expected<Cubin> mlir::linattn::assemblePTX(StringRef ptx,
-                                                 StringRef chip) {
-  llvm::Expected<std::string> program = findPtxas();
-  if (!program)
-    return program.takeError();
+llvm::Expected<Cubin> mlir::linattn::assemblePTX(StringRef ptx, StringRef chip,
+                                                 StringRef ptxas) {
   TemporaryFile source, target, log;
   for (auto [file, suffix] :
        {std::pair(&source, "ptx"), {&target, "cubin"}, {&log, "log"}})
@@ -171,17 +168,16 @@ llvm::Expected<Cubin> mlir::linattn::assemblePTX(StringRef ptx,
     os << ptx;
   }
   std::string arch = "-arch=" + chip.str();
-  StringRef args[] = {*program, "-v", arch, source.path, "-o", target.path};
+  StringRef args[] = {ptxas, "-v", arch, source.path, "-o", target.path};
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log.path),
                                           StringRef(log.path)};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(*program, args, std::nullopt, redirects,
+  int code = llvm::sys::ExecuteAndWait(ptxas, args, std::nullopt, redirects,
                                        /*SecondsToWait=*/0, /*MemoryLimit=*/0,
                                        &message);
   std::string output = readFile(log.path);
   if (code != 0)
-    return llvm::createStringError("%s failed: %s%s", program->c_str(),
-                                   message.c_str(),
-                                   StringRef(output).rtrim().str().c_str());
+    return llvm::createStringError(ptxas + " failed: " + message +
+                                   StringRef(output).rtrim());
   return Cubin{readFile(target.path), parsePtxasOutput(output)};
 }

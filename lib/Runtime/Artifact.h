@@ -34,7 +34,7 @@ struct DeviceCode {
   cuda::Address constants = 0;
   int64_t constantsBytes = 0;
   struct LoadedTarget {
-    cuda::Module module = nullptr;
+    std::vector<cuda::Module> modules; // As the blobs of the image.
     std::vector<cuda::KernelHandle> kernels;
   };
   std::vector<LoadedTarget> targets; // As in the manifest.

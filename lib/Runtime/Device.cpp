@@ -37,8 +37,8 @@ DeviceCode::~DeviceCode() {
     // Errors have no place to go to, and nothing that could be done about them.
     ContextScope scope(*driver, context);
     for (LoadedTarget &target : targets)
-      if (target.module)
-        driver->moduleUnload(target.module);
+      for (Module module : target.modules)
+        driver->moduleUnload(module);
     if (constants)
       driver->memoryFree(constants);
   }
@@ -63,7 +63,8 @@ private:
   bool choosePlans();
   bool failNoCode();
   bool loadConstants();
-  Result loadImage(const Image &image, Module &module, bool isLast);
+  Result loadImage(const Image &image, std::vector<Module> &modules,
+                   bool isLast);
   bool loadTarget(int64_t index);
   bool loadKernel(Module module, int64_t target, int64_t kernel);
   bool checkParameters(KernelHandle function, const Function &owner,
@@ -144,21 +145,29 @@ bool DeviceLoader::loadConstants() {
                "cuMemcpyHtoD");
 }
 
-Result DeviceLoader::loadImage(const Image &image, Module &module,
+Result DeviceLoader::loadImage(const Image &image, std::vector<Module> &modules,
                                bool isLast) {
-  char log[320] = "";
-  int options[] = {kErrorLogBuffer, kErrorLogSize};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
-  Result result = code.driver->moduleLoad(&module, artifact.getBlob(image.blob),
-                                          2, options, values);
-  if (result == kSuccess || (result == kNoBinary && !isLast))
+  for (int64_t blob : image.blobs) {
+    char log[320] = "";
+    int options[] = {kErrorLogBuffer, kErrorLogSize};
+    void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
+    Module module = nullptr;
+    Result result = code.driver->moduleLoad(&module, artifact.getBlob(blob), 2,
+                                            options, values);
+    if (result == kSuccess) {
+      modules.push_back(module);
+      continue;
+    }
+    // Blobs of an image are for one architecture, so the first says it of all.
+    if (result == kNoBinary && !isLast && modules.empty())
+      return result;
+    std::string what = "loading the code for " + image.arch.name;
+    if (log[0])
+      what += std::string(" (") + log + ")";
+    code.driver->fail(diag, result, what.c_str());
     return result;
-  module = nullptr;
-  std::string what = "loading the code for " + image.arch.name;
-  if (log[0])
-    what += std::string(" (") + log + ")";
-  code.driver->fail(diag, result, what.c_str());
-  return result;
+  }
+  return kSuccess;
 }
 
 bool DeviceLoader::loadKernel(Module module, int64_t target, int64_t index) {
@@ -195,16 +204,16 @@ bool DeviceLoader::loadTarget(int64_t index) {
   for (const Image &image : target.images)
     if (image.arch.runsOn(code.capability))
       images.push_back(&image);
-  Module &module = code.targets[index].module;
+  std::vector<Module> &modules = code.targets[index].modules;
   for (size_t i = 0; i < images.size(); ++i) {
-    Result result = loadImage(*images[i], module, i + 1 == images.size());
+    Result result = loadImage(*images[i], modules, i + 1 == images.size());
     if (result == kSuccess)
       break;
     if (diag.getCode() != LINATTN_OK)
       return false;
   }
   for (size_t i = 0; i < target.kernels.size(); ++i)
-    if (!loadKernel(module, index, i))
+    if (!loadKernel(modules[modules.size() == 1 ? 0 : i], index, i))
       return false;
   return true;
 }
@@ -271,7 +280,7 @@ bool DeviceLoader::load(int32_t number) {
     if (code.plans[i] < 0)
       continue;
     int64_t target = artifact.manifest.functions[i].plans[code.plans[i]].target;
-    if (!code.targets[target].module && !loadTarget(target))
+    if (code.targets[target].modules.empty() && !loadTarget(target))
       return false;
   }
   return checkLaunches();

@@ -112,33 +112,50 @@ static bool readHost(JsonPlace at, Manifest &manifest) {
                         manifest.hostBlob);
 }
 
+/// Reads an image, whose code lies in the blob `blob`, or in one of `blobs` for
+/// each of `numKernels` kernels.
+static bool readImage(JsonPlace at, size_t numKernels, Manifest &manifest,
+                      Image &image) {
+  std::string arch;
+  if (!at.checkObject({"arch", "blob", "blobs"}) || !at["arch"].read(arch))
+    return false;
+  if (!Arch::parse(arch, image.arch))
+    return at["arch"].fail(
+        "expected sm_ or compute_ and a number, but got '%.60s'", arch.c_str());
+  BlobKind kind = image.arch.isVirtual ? BlobKind::Ptx : BlobKind::Cubin;
+  JsonPlace blobs = at["blobs"];
+  if (!blobs.exists()) {
+    image.blobs.resize(1);
+    return readBlobNumber(at["blob"], kind, manifest, image.blobs[0]);
+  }
+  if (at["blob"].exists())
+    return at.fail("expected either 'blob' or 'blobs'");
+  if (!blobs.checkArray(numKernels, numKernels))
+    return false;
+  image.blobs.resize(numKernels);
+  for (size_t i = 0; i < numKernels; ++i)
+    if (!readBlobNumber(blobs[i], kind, manifest, image.blobs[i]))
+      return false;
+  return true;
+}
+
 static bool readTarget(JsonPlace at, Manifest &manifest) {
   Target target;
   JsonPlace images = at["images"], kernels = at["kernels"];
-  if (!at.checkObject({"images", "kernels", "schedule"}) ||
-      !images.checkArray(1, 64) || !kernels.checkArray(1, 1024))
+  if (!at.checkObject({"images", "kernels"}) || !images.checkArray(1, 64) ||
+      !kernels.checkArray(1, 1024))
     return false;
-  for (size_t i = 0; i < images.size(); ++i) {
-    Image image;
-    std::string arch;
-    if (!images[i].checkObject({"arch", "blob"}) ||
-        !images[i]["arch"].read(arch))
+  target.images.resize(images.size());
+  for (size_t i = 0; i < images.size(); ++i)
+    if (!readImage(images[i], kernels.size(), manifest, target.images[i]))
       return false;
-    if (!Arch::parse(arch, image.arch))
-      return images[i]["arch"].fail(
-          "expected sm_ or compute_ and a number, but got '%.60s'",
-          arch.c_str());
-    BlobKind kind = image.arch.isVirtual ? BlobKind::Ptx : BlobKind::Cubin;
-    if (!readBlobNumber(images[i]["blob"], kind, manifest, image.blob))
-      return false;
-    target.images.push_back(std::move(image));
-  }
   for (size_t i = 0; i < kernels.size(); ++i) {
     Kernel kernel;
     JsonPlace shared = kernels[i]["max_shared_memory"];
     JsonPlace cluster = kernels[i]["non_portable_cluster"];
-    if (!kernels[i].checkObject(
-            {"name", "max_shared_memory", "non_portable_cluster", "remarks"}) ||
+    if (!kernels[i].checkObject({"name", "max_shared_memory",
+                                 "non_portable_cluster", "remarks",
+                                 "schedule"}) ||
         !kernels[i]["name"].readName(kernel.name) ||
         (shared.exists() && !shared.read(kernel.maxSharedMemory, 0, 1 << 20)) ||
         (cluster.exists() && !cluster.read(kernel.nonPortableCluster)))

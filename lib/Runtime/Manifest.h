@@ -53,10 +53,11 @@ struct Arch {
   bool runsOn(int deviceCapability) const;
 };
 
-/// One piece of machine code or PTX.
+/// Machine code or PTX of all kernels of a target: in one blob, or in one for
+/// each kernel.
 struct Image {
   Arch arch;
-  int64_t blob;
+  std::vector<int64_t> blobs;
 };
 
 struct Kernel {

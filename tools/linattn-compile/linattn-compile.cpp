@@ -11,7 +11,7 @@
 #include "linattn/Driver/ArtifactBuilder.h"
 #include "linattn/Driver/CompileFlags.h"
 #include "linattn/Driver/Compiler.h"
-#include "linattn/Driver/DeviceCode.h"
+#include "linattn/Driver/DeviceProgram.h"
 #include "linattn/InitAll.h"
 
 #include "mlir/IR/AsmState.h"
@@ -176,6 +176,22 @@ static LogicalResult writeOutput(
   return success();
 }
 
+/// Prints how a kernel is placed, and how it is not.
+static void printPlan(raw_ostream &os, DeviceKernel &kernel) {
+  tile::KernelOp op = kernel.op;
+  os << op.getSymName() << ": " << op->getName() << " ";
+  op->getLoc().print(os);
+  Attribute plan = op->getAttr(tile::kPlanAttrName);
+  if (!plan) {
+    os << ": element by element\n";
+    return;
+  }
+  os << ": " << plan << ", schedule = \"" << kernel.plan << "\"\n";
+  for (const DeviceKernel::RejectedPlan &rejected : kernel.rejected)
+    os << op.getSymName() << ": rejected schedule = \"" << rejected.plan
+       << "\": " << rejected.flaws << "\n";
+}
+
 /// Prints the schedules of a copy of `module`: how ops are cut into chunks on
 /// the host, how kernels are placed on a GPU.
 static LogicalResult printSchedules(ModuleOp module,
@@ -186,18 +202,12 @@ static LogicalResult printSchedules(ModuleOp module,
   raw_ostream &os =
       toStdout && emitKind != Emit::Auto ? llvm::errs() : llvm::outs();
   if (const DeviceTarget *device = getDeviceTarget(options.target)) {
-    FailureOr<OwningOpRef<ModuleOp>> planned =
-        choosePlan(module, options, *device);
-    if (failed(planned))
+    FailureOr<std::vector<DeviceProgram>> programs =
+        buildDevicePrograms(module, options, *device);
+    if (failed(programs))
       return failure();
-    for (auto kernel : (*planned)->getOps<tile::KernelOp>()) {
-      os << kernel.getSymName() << ": " << kernel->getName() << " ";
-      kernel->getLoc().print(os);
-      if (Attribute plan = kernel->getAttr(tile::kPlanAttrName))
-        os << ": " << plan << "\n";
-      else
-        os << ": element by element\n";
-    }
+    for (DeviceKernel &kernel : programs->front().kernels)
+      printPlan(os, kernel);
     return success();
   }
   OwningOpRef<ModuleOp> copy = module.clone();
@@ -273,31 +283,40 @@ static LogicalResult writeArtifact(ModuleOp module,
   return failed(artifact) ? failure() : writeText(*artifact);
 }
 
+/// Assembles kernels into one file, which an artifact has one by one.
+static LogicalResult writeCubin(StringRef ptx, const DeviceTarget &target) {
+  llvm::Expected<std::string> ptxas = findPtxas();
+  if (!ptxas)
+    return reportError(ptxas.takeError());
+  llvm::Expected<Cubin> cubin = assemblePTX(ptx, target.chip, *ptxas);
+  if (!cubin)
+    return reportError(cubin.takeError());
+  return writeText(cubin->bytes);
+}
+
 /// Writes what is made for a GPU on the way to an artifact.
 static LogicalResult writeDeviceCode(ModuleOp module, Emit kind,
                                      const CompileOptions &options,
                                      const DeviceTarget &target) {
-  StringRef plan = options.plan;
-  if (plan.empty())
-    plan = getPreferredPlan();
-  if (failed(lowerToTile(module, options, target, plan)))
+  if (kind == Emit::PTX || kind == Emit::Cubin) {
+    CompileOptions ptxOnly = options;
+    ptxOnly.assemble = false;
+    FailureOr<std::vector<DeviceProgram>> programs =
+        buildDevicePrograms(module, ptxOnly, target);
+    if (failed(programs))
+      return failure();
+    std::string ptx = programs->front().getPTX();
+    return kind == Emit::PTX ? writeText(ptx) : writeCubin(ptx, target);
+  }
+  if (failed(lowerToTile(module, options, target, getPreferredPlan(options))))
     return failure();
   if (kind == Emit::Tile)
     return writeModule(module);
-  OwningOpRef<ModuleOp> kernels = extractKernels(module);
+  OwningOpRef<ModuleOp> kernels = extractKernels(
+      module.getLoc(), llvm::to_vector(module.getOps<tile::KernelOp>()));
   if (failed(lowerToNVVM(*kernels, target)))
     return failure();
-  if (kind == Emit::NVVM || kind == Emit::LLVM)
-    return writeModule(*kernels);
-  FailureOr<std::string> ptx = emitPTX(*kernels, options, target);
-  if (failed(ptx))
-    return failure();
-  if (kind == Emit::PTX)
-    return writeText(*ptx);
-  llvm::Expected<Cubin> cubin = assemblePTX(*ptx, target.chip);
-  if (!cubin)
-    return reportError(cubin.takeError());
-  return writeText(cubin->bytes);
+  return writeModule(*kernels);
 }
 
 static LogicalResult run(ModuleOp module, const CompileOptions &options,

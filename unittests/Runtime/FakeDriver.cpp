@@ -124,7 +124,8 @@ int cuModuleLoadDataEx(void **module, const void *image, unsigned count,
     return 218;
   }
   ++state.modules;
-  *module = &state;
+  // The number of the image, from 1 on.
+  *module = reinterpret_cast<void *>(state.images.size());
   return 0;
 }
 int cuModuleUnload(void *) {
@@ -132,8 +133,10 @@ int cuModuleUnload(void *) {
   --state.modules;
   return 0;
 }
-int cuModuleGetFunction(void **function, void *, const char *name) {
+int cuModuleGetFunction(void **function, void *module, const char *name) {
   RECORD();
+  state.kernelImages[name] =
+      state.images.at(reinterpret_cast<size_t>(module) - 1);
   auto found = state.kernels.find(name);
   if (found == state.kernels.end())
     return 500;

@@ -56,6 +56,8 @@ struct FakeState {
   std::vector<FakeLaunch> launches;
   std::vector<FakeTensorMap> tensorMaps;
   std::vector<std::string> images;
+  /// Kernels, and the image that each was taken from.
+  std::map<std::string, std::string> kernelImages;
   std::map<std::string, int> sharedMemory;
   std::vector<char> constants;
   int64_t numLaunches = 0;

@@ -98,6 +98,28 @@ TEST_F(Launch, PreparesEagerly) {
   EXPECT_EQ(fake->allocations, 0);
 }
 
+TEST_F(Launch, BlobOfEachKernel) {
+  std::string manifest =
+      replaced(kTestManifest, R"("arch": "compute_90a", "blob": 1)",
+               R"("arch": "compute_90a", "blobs": [1, 2, 1])");
+  ASSERT_EQ(prepare(manifest), LINATTN_OK) << error.message;
+  EXPECT_EQ(fake->kernelImages,
+            (std::map<std::string, std::string>{{"whole", "ptx for 90a"},
+                                                {"part", "ptx for rest"},
+                                                {"join", "ptx for 90a"}}));
+  EXPECT_EQ(fake->modules, 3);
+  artifact.reset();
+  EXPECT_EQ(fake->modules, 0);
+  // What was loaded before a failure does not stay.
+  std::string blobs = getTestBlobs();
+  memcpy(&blobs[128], "broken ptx..", 12);
+  artifact = load(assemble(manifest, blobs), error);
+  ASSERT_TRUE(artifact) << error.message;
+  EXPECT_EQ(linattn_artifact_prepare(artifact.get(), 0, &error),
+            LINATTN_DRIVER_ERROR);
+  EXPECT_EQ(fake->modules, 0);
+}
+
 TEST_F(Launch, Split) {
   ASSERT_EQ(prepare(), LINATTN_OK) << error.message;
   ScanCall call(/*batch=*/20, /*tokens=*/100);

@@ -27,7 +27,7 @@ const char *const kTestManifest = R"({
                {"name": "part", "max_shared_memory": 1024,
                 "non_portable_cluster": true}, {"name": "join"}]},
   {"images": [{"arch": "compute_80", "blob": 2}],
-   "kernels": [{"name": "simple"}], "schedule": "any text"}],
+   "kernels": [{"name": "simple", "schedule": "any text"}]}],
 "functions": [{"name": "scan",
   "arguments": [
     {"name": "scale", "dtype": "f32", "sizes": [], "space": "host"},

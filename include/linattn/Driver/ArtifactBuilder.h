@@ -10,7 +10,6 @@
 #define LINATTN_DRIVER_ARTIFACTBUILDER_H
 
 #include "linattn/Driver/Compiler.h"
-#include "linattn/Driver/DeviceCode.h"
 
 namespace mlir {
 namespace linattn {
@@ -23,15 +22,6 @@ namespace linattn {
 FailureOr<std::string> buildArtifact(ModuleOp module,
                                      const CompileOptions &options,
                                      llvm::TargetMachine &targetMachine);
-
-/// Lowers a program to the launches and tile programs that its artifact holds
-/// for a GPU. Says as remarks which plans were rejected, and why.
-FailureOr<OwningOpRef<ModuleOp>> choosePlan(ModuleOp module,
-                                            const CompileOptions &options,
-                                            const DeviceTarget &target);
-
-/// How kernels are placed where no code is assembled, and plans not compared.
-StringRef getPreferredPlan();
 
 } // namespace linattn
 } // namespace mlir

@@ -9,6 +9,7 @@
 #ifndef LINATTN_DRIVER_DEVICECODE_H
 #define LINATTN_DRIVER_DEVICECODE_H
 
+#include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Dialect/Tile/Utils/Chip.h"
 #include "linattn/Driver/Compiler.h"
 
@@ -16,6 +17,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,15 +49,12 @@ std::string getTargetNames();
 LogicalResult lowerToTile(ModuleOp module, const CompileOptions &options,
                           const DeviceTarget &target, StringRef plan);
 
-/// The tile programs of `module`, in a module of their own.
-OwningOpRef<ModuleOp> extractKernels(ModuleOp module);
+/// Copies of tile programs, in a module of their own.
+OwningOpRef<ModuleOp> extractKernels(Location loc,
+                                     ArrayRef<tile::KernelOp> kernels);
 
 /// Lowers a module of tile programs to the LLVM and NVVM dialects.
 LogicalResult lowerToNVVM(ModuleOp kernels, const DeviceTarget &target);
-
-/// Translates a module of kernels in the LLVM and NVVM dialects to PTX.
-FailureOr<std::string> emitPTX(ModuleOp kernels, const CompileOptions &options,
-                               const DeviceTarget &target);
 
 /// What ptxas says about a kernel.
 struct KernelReport {
@@ -77,10 +76,39 @@ struct Cubin {
 /// Reads the output of `ptxas -v`.
 std::vector<KernelReport> parsePtxasOutput(StringRef output);
 
-/// Assembles PTX with ptxas: the program that the environment variable
-/// LINATTN_PTXAS names, or one on the PATH, in a virtual environment with the
-/// PyPI package nvidia-cuda-nvcc, or in an installation of CUDA.
-llvm::Expected<Cubin> assemblePTX(StringRef ptx, StringRef chip);
+/// The path of ptxas: the program that the environment variable LINATTN_PTXAS
+/// names, or one on the PATH, in a virtual environment with the PyPI package
+/// nvidia-cuda-nvcc, or in an installation of CUDA.
+llvm::Expected<std::string> findPtxas();
+
+/// Assembles PTX with the ptxas at this path.
+llvm::Expected<Cubin> assemblePTX(StringRef ptx, StringRef chip,
+                                  StringRef ptxas);
+
+/// The code of a kernel.
+struct KernelCode {
+  std::string ptx;
+  /// Empty unless ptxas was asked.
+  Cubin cubin;
+};
+
+/// A tile program that is to be compiled.
+struct KernelJob {
+  tile::KernelOp kernel;
+  const DeviceTarget *target;
+  /// The path of ptxas, if there is to be machine code.
+  std::optional<std::string> ptxas;
+  /// A failure, until it is compiled; what went wrong is a diagnostic.
+  FailureOr<KernelCode> code = failure();
+};
+
+/// Compiles tile programs, each by itself, on the threads of the context. What
+/// comes out does not depend on how many these are.
+void compileKernels(MutableArrayRef<KernelJob> jobs,
+                    const CompileOptions &options);
+
+/// Joins the PTX of kernels for one target into one file.
+std::string joinPTX(ArrayRef<StringRef> kernels);
 
 } // namespace linattn
 } // namespace mlir
