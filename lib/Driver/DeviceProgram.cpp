@@ -259,21 +259,20 @@ void ProgramBuilder::tryPlan(StringRef plan, DeviceProgram &best) {
     return;
   bool isSame = haveSameLaunches(*best.module, *other->module);
   Batch batch;
+  for (auto [kernel, choice] : llvm::zip(other->kernels, best.kernels)) {
+    kernel.rejected = choice.rejected;
+    if (isSame && !choice.getFlaws().empty() && remember(kernel))
+      batch.add(kernel, target, ptxas);
+  }
   if (!isSame)
     batch.add(*other, ptxas);
-  else
-    for (auto [kernel, choice] : llvm::zip_equal(other->kernels, best.kernels))
-      if (!choice.getFlaws().empty() && remember(kernel))
-        batch.add(kernel, target, ptxas);
   batch.run(options);
   quiet.reset();
 
   if (isSame) {
-    for (auto [kernel, choice] :
-         llvm::zip_equal(other->kernels, best.kernels)) {
+    for (auto [kernel, choice] : llvm::zip(other->kernels, best.kernels)) {
       if (!batch.hasCompiled(kernel))
         continue;
-      kernel.rejected = choice.rejected;
       noteFlaws(kernel, target);
       if (kernel.getCost() < choice.getCost())
         replaceKernel(choice, std::move(kernel));

@@ -6,6 +6,8 @@
 Every program runs in all ways that it leaves open, and must give the same bits.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import tilehost
@@ -113,6 +115,20 @@ def test_large_heads(number, program, options):
     """Several thread blocks share a head, or states are transposed, or both."""
     sizes = Sizes(offsets=OFFSETS[number % 3]) if program.offsets else Sizes(1, TOKENS[number % len(TOKENS)])
     check(program, sizes, options, seed=number)
+
+
+FITTING = ["transpose-states", "early state-first publish-first", "move-factors=false recompute", ""]
+
+
+@pytest.mark.parametrize("first, second", itertools.permutations(FITTING, 2))
+def test_kernels_of_several_plans(first, second):
+    """What one kernel leaves, another one reads, however each of them is placed."""
+    number = FITTING.index(first)
+    program = Program(
+        key_decay=["const", "scalar"][number % 2], reverse=number > 1, head_sizes=(128, 128), initial=True, final=True,
+        state_layout=["kv", "vk"][number % 2], **low("bf16"),
+    )  # fmt: skip
+    check(program, Sizes(1, 300), (f"segments=2 {first}", f"segments=2 {second}"))
 
 
 @pytest.mark.parametrize("tokens", [0, 70])

@@ -4,8 +4,10 @@
 """Runs functions by way of tile programs on the host, with linattn-run."""
 
 import functools
+import itertools
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,9 +38,26 @@ def run_tool(tool, arguments, text=None):
     return result.stdout
 
 
+KERNEL = re.compile(r"^  tile\.kernel .*?^  }\n", re.M | re.S)
+
+
+def mix(texts):
+    """One program whose kernels are in turn those of several."""
+    kernels, numbers = [KERNEL.findall(text) for text in texts], itertools.count()
+
+    def choose(_):
+        number = next(numbers)
+        return kernels[number % len(texts)][number]
+
+    return KERNEL.sub(choose, texts[0])
+
+
 @functools.lru_cache(maxsize=None)
 def plan(source, options="", named_ops=True):
-    """The function and the tile programs that a function becomes."""
+    """The function and the tile programs that a function becomes; with several
+    options, each kernel by one of them."""
+    if isinstance(options, tuple):
+        return mix([plan(source, each, named_ops) for each in options])
     front = [NORMAL_FORM] if named_ops else []
     return run_tool("linattn-opt", [*front, f"--linattn-normal-form-to-tile-pipeline={options}"], source)
 
