@@ -35,6 +35,10 @@ CompileFlags::CompileFlags(cl::OptionCategory &category, std::string targetHelp)
                cl::desc("Tokens per row block of a chunk, instead of the "
                         "compiler's choice"),
                cl::init(0), cl::value_desc("tokens"), cl::cat(category)),
+      interleave("interleave",
+                 cl::desc("Heads that a host kernel computes in turns, chunk by "
+                          "chunk, at most; 1 for one after the other"),
+                 cl::init(4), cl::value_desc("heads"), cl::cat(category)),
       recurrence("recurrence",
                  cl::desc("Lower to the loop over tokens that defines each op: "
                           "slow, for comparison, and for what no loop over "
@@ -53,6 +57,10 @@ llvm::Expected<CompileOptions> CompileFlags::get() const {
   if (optLevel > 3)
     return llvm::createStringError("expected -O0 to -O3, but got -O%u",
                                    optLevel.getValue());
+  if (interleave < 1)
+    return llvm::createStringError("expected --interleave of at least 1, but "
+                                   "got %lld",
+                                   static_cast<long long>(interleave));
   CompileOptions options;
   options.target = target;
   options.cpu = cpu;
@@ -60,6 +68,7 @@ llvm::Expected<CompileOptions> CompileFlags::get() const {
   options.optLevel = optLevel;
   options.chunk = chunk;
   options.subChunk = subChunk;
+  options.interleave = interleave;
   options.recurrence = recurrence;
   options.plan = schedule;
   options.assemble = !ptxOnly;

@@ -97,6 +97,7 @@ LogicalResult mlir::linattn::lower(ModuleOp module, Level level,
   case Level::LLVM: {
     HostPipelineOptions host;
     setHostOptions(targetMachine, host);
+    host.maxGroup = options.interleave;
     buildNormalFormPipeline(pm, normalForm);
     pm.addNestedPass<func::FuncOp>(createLinattnVerifyNormalForm());
     addHostPasses(pm, host);
@@ -122,6 +123,8 @@ static LogicalResult lowerByTiles(ModuleOp module,
   setHostOptions(targetMachine, host);
   // The crews of a block take turns in one thread.
   host.parallel = false;
+  // Thread blocks are tested as they are.
+  host.maxGroup = 1;
   pm.addPass(createLinattnOutlineSizes());
   pm.addPass(tile::createTileAllocateShared());
   pm.addPass(tile::createConvertTileToHost());

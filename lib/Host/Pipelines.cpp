@@ -50,11 +50,20 @@ void linattn::buildNormalFormToBuffersPipeline(
   vectorize.vectorBits = options.vectorBits;
   vectorize.vectorRegisters = options.vectorRegisters;
   buffers.addPass(createLinattnVectorizeTiles(vectorize));
+
+  // All buffers are there, so it is known what fits on the stack.
+  LinattnInterleaveKernelsOptions interleave;
+  interleave.maxGroup = options.maxGroup;
+  interleave.maxBytes = options.maxStackBytes;
+  interleave.parallel = options.parallel;
+  pm.addPass(createLinattnInterleaveKernels(interleave));
+
+  OpPassManager &places = pm.nest<func::FuncOp>();
   // Sizes and offsets stand in the loops still, and tiles are buffers.
-  buffers.addPass(createLinattnPrefetchTiles());
+  places.addPass(createLinattnPrefetchTiles());
   LinattnPlaceBuffersOptions place;
   place.maxStackBytes = options.maxStackBytes;
-  buffers.addPass(createLinattnPlaceBuffers(place));
+  places.addPass(createLinattnPlaceBuffers(place));
 }
 
 void linattn::buildBuffersToLLVMPipeline(OpPassManager &pm,

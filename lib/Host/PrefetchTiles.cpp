@@ -36,6 +36,16 @@ static constexpr int64_t kLineBytes = 64;
 /// Prefetches in one place, at most: more of them wait for each other.
 static constexpr int64_t kMaxPerSlot = 8;
 
+/// The loop that runs `loop` in each of its iterations in the same way.
+static scf::ForOp getLoopAround(scf::ForOp loop) {
+  auto around = dyn_cast<scf::ForOp>(loop->getParentOp());
+  return around && around.isDefinedOutsideOfLoop(loop.getLowerBound()) &&
+                 around.isDefinedOutsideOfLoop(loop.getUpperBound()) &&
+                 around.isDefinedOutsideOfLoop(loop.getStep())
+             ? around
+             : scf::ForOp();
+}
+
 namespace {
 /// Rows of a tensor that each iteration of a loop reads or writes.
 struct Stream {
@@ -57,7 +67,8 @@ struct Nest {
 
 class Prefetcher {
 public:
-  explicit Prefetcher(scf::ForOp loop) : loop(loop) {}
+  explicit Prefetcher(scf::ForOp loop)
+      : loop(loop), around(getLoopAround(loop)) {}
 
   void run();
 
@@ -65,10 +76,14 @@ private:
   std::optional<Stream> getStream(memref::SubViewOp view);
   std::optional<Nest> getNest(scf::ForOp outer);
   Value cloneInto(OpBuilder &b, Value value, IRMapping &mapping);
+  void mapToNext(OpBuilder &b, Location loc, IRMapping &mapping);
   memref::SubViewOp getNextView(Stream &stream);
   void prefetch(Stream &stream, Nest &nest, int64_t begin, int64_t perSlot);
 
   scf::ForOp loop;
+  /// The loop around it, which it continues with after its last iteration; or
+  /// null.
+  scf::ForOp around;
 };
 } // namespace
 
@@ -175,11 +190,11 @@ Value Prefetcher::cloneInto(OpBuilder &b, Value value, IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
   Operation *op = value.getDefiningOp();
-  if (!op || !loop->isProperAncestor(op))
-    return isa<BlockArgument>(value) &&
-                   loop.getRegion().isAncestor(value.getParentRegion())
-               ? Value()
-               : value;
+  scf::ForOp outermost = around ? around : loop;
+  if (!outermost.getRegion().isAncestor(value.getParentRegion()))
+    return value;
+  if (!op)
+    return {};
   if (op->getNumRegions() != 0 || !isPure(op))
     return {};
   for (Value operand : op->getOperands())
@@ -189,20 +204,44 @@ Value Prefetcher::cloneInto(OpBuilder &b, Value value, IRMapping &mapping) {
   return mapping.lookup(value);
 }
 
-/// What `stream` reads in the next iteration, or in the last one again; what it
-/// writes in this one.
+/// Maps the induction variables to those of the next iteration: of this loop,
+/// or the first one of it in the next iteration of the loop around it. If there
+/// is none, to those of this one.
+void Prefetcher::mapToNext(OpBuilder &b, Location loc, IRMapping &mapping) {
+  auto getNext = [&](scf::ForOp of) {
+    Value next =
+        arith::AddIOp::create(b, loc, of.getInductionVar(), of.getStep());
+    Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                         next, of.getUpperBound());
+    return std::pair(next, exists);
+  };
+  auto select = [&](Value condition, Value yes, Value no) -> Value {
+    return arith::SelectOp::create(b, loc, condition, yes, no);
+  };
+  Value iv = loop.getInductionVar();
+  auto [next, exists] = getNext(loop);
+  if (!around) {
+    mapping.map(iv, select(exists, next, iv));
+    return;
+  }
+  Value outer = around.getInductionVar();
+  auto [outerNext, outerExists] = getNext(around);
+  Value first = select(outerExists, loop.getLowerBound(), iv);
+  Value outerFirst = select(outerExists, outerNext, outer);
+  mapping.map(iv, select(exists, next, first));
+  mapping.map(outer, select(exists, outer, outerFirst));
+}
+
+/// What `stream` reads in the next iteration, and what it writes in this one.
 memref::SubViewOp Prefetcher::getNextView(Stream &stream) {
   OpBuilder b = OpBuilder::atBlockBegin(loop.getBody());
-  Location loc = stream.view.getLoc();
-  Value iv = loop.getInductionVar();
   IRMapping mapping;
-  if (stream.isWritten) {
-    mapping.map(iv, iv);
+  if (!stream.isWritten) {
+    mapToNext(b, stream.view.getLoc(), mapping);
   } else {
-    Value next = arith::AddIOp::create(b, loc, iv, loop.getStep());
-    Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                         next, loop.getUpperBound());
-    mapping.map(iv, arith::SelectOp::create(b, loc, exists, next, iv));
+    for (scf::ForOp each : {loop, around})
+      if (each)
+        mapping.map(each.getInductionVar(), each.getInductionVar());
   }
   Value copy = cloneInto(b, stream.view.getResult(), mapping);
   return copy ? copy.getDefiningOp<memref::SubViewOp>() : memref::SubViewOp();

@@ -34,7 +34,7 @@ private:
   std::string targetHelp;
   llvm::cl::opt<std::string> target, cpu, features, schedule;
   llvm::cl::opt<unsigned> optLevel;
-  llvm::cl::opt<int64_t> chunk, subChunk;
+  llvm::cl::opt<int64_t> chunk, subChunk, interleave;
   llvm::cl::opt<bool> recurrence, ptxOnly, deviceOnly;
 };
 

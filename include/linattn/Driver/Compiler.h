@@ -39,6 +39,8 @@ struct CompileOptions {
   /// Tokens per chunk and per row block; 0 lets the compiler choose.
   int64_t chunk = 0;
   int64_t subChunk = 0;
+  /// Heads that a host kernel computes in turns, chunk by chunk, at most.
+  int64_t interleave = 4;
   /// Lower to the loop over tokens, not to chunks.
   bool recurrence = false;
   /// How kernels are placed on a GPU, as options of

@@ -36,6 +36,11 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
       llvm::cl::desc(
           "Largest block of buffers that a kernel puts on the stack"),
       llvm::cl::init(int64_t(1) << 20)};
+  PassOptions::Option<int64_t> maxGroup{
+      *this, "max-group",
+      llvm::cl::desc("Largest number of iterations of a kernel that take turns "
+                     "chunk by chunk"),
+      llvm::cl::init(4)};
   PassOptions::Option<bool> parallel{
       *this, "parallel",
       llvm::cl::desc("Run the iterations of kernels in parallel, by OpenMP"),

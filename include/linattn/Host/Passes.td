@@ -171,6 +171,82 @@ def LinattnVectorizeTiles : Pass<"linattn-vectorize-tiles"> {
     "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
 }
 
+def LinattnInterleaveKernels
+    : Pass<"linattn-interleave-kernels", "mlir::ModuleOp"> {
+  let summary = "Let iterations of a kernel take turns, chunk by chunk";
+  let description = [{
+    Where a tensor holds the rows of all heads for one token, then those for the
+    next token, the rows of one head lie far apart: a chunk of 32 tokens of 8
+    heads of 64 channels in f32 lies in 16 pages, of which a kernel that follows
+    one head reads an eighth, and it comes back to each of them for the next
+    head. This pass makes an iteration of such a kernel run a group of heads:
+    the loop over chunks is outside, and in it the heads of the group take
+    turns, so that a page is read by one after the other while its address is
+    at hand. What a head keeps from one chunk to the next has a slot for each
+    member of the group. No head computes anything else than before.
+
+    It takes apart a `scf.forall` whose body has a loop that walks a dimension
+    of a tensor outside of the one that the iterations differ in, with as many
+    iterations for each. Others it leaves alone, also those in which a value
+    that is neither a buffer nor computed from one that is read only goes from
+    one phase to another.
+
+    A group has at most `max-group` members, and fewer if else threads had
+    nothing to do: the number of threads is asked for when the program runs.
+
+    Before:
+
+    ```mlir
+    scf.forall (%h) in (%heads) {
+      %state = memref.alloc() : memref<64x64xf32>
+      linalg.fill ins(%zero : f32) outs(%state : memref<64x64xf32>)
+      scf.for %t = %c0 to %chunks step %c1 {
+        %rows = memref.subview %q[%start, %h, 0] [32, 1, 64] [1, 1, 1]
+        ...
+      }
+    }
+    ```
+
+    After:
+
+    ```mlir
+    %n = llvm.call @omp_get_max_threads() : () -> i32
+    ...
+    scf.forall (%g) in (%groups) {
+      %states = memref.alloc() : memref<65536xi8>
+      scf.for %h = %begin to %end step %c1 {
+        %state = memref.view %states[%offset][]
+            : memref<65536xi8> to memref<64x64xf32>
+        linalg.fill ins(%zero : f32) outs(%state : memref<64x64xf32>)
+      }
+      scf.for %t = %c0 to %chunks step %c1 {
+        scf.for %h = %begin to %end step %c1 {
+          %rows = memref.subview %q[%start, %h, 0] [32, 1, 64] [1, 1, 1]
+          %state = memref.view %states[%offset1][]
+              : memref<65536xi8> to memref<64x64xf32>
+          ...
+        }
+      }
+    }
+    ```
+  }];
+  let options = [
+    Option<"maxGroup", "max-group", "int64_t", /*default=*/"4",
+           "Largest number of iterations that take turns; 1 for none">,
+    Option<"maxKeptBytes", "max-kept-bytes", "int64_t", /*default=*/"512 << 10",
+           "Most bytes that a group keeps from chunk to chunk">,
+    Option<"maxBytes", "max-bytes", "int64_t", /*default=*/"1 << 20",
+           "Most bytes that all the buffers of a group take: what goes on the "
+           "stack">,
+    Option<"parallel", "parallel", "bool", /*default=*/"true",
+           "Ask the OpenMP runtime for the number of threads, instead of "
+           "taking it for one">,
+  ];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::LLVM::LLVMDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect"];
+}
+
 def LinattnPrefetchTiles : Pass<"linattn-prefetch-tiles"> {
   let summary = "Fetch the rows of the next tile while this one is in use";
   let description = [{
