@@ -88,12 +88,12 @@ class Host:
         return (BUILD / "bin" / "linattn-compile").exists()
 
     @staticmethod
-    def compile(text, front, output):
+    def compile(text, front, output, flags=()):
         # `blocks` is what the driver does by itself; the recurrence is lowered
         # first, and arrives as one more program in the normal form.
         if front != "blocks":
             text = lower_front(text, front)
-        run_tool("linattn-compile", ["-", "--target=host", "-o", output], text)
+        run_tool("linattn-compile", ["-", "--target=host", *flags, "-o", output], text)
 
 
 def link(lowered, output, flags=()):
@@ -165,14 +165,15 @@ class Cache:
         self.folder, self.back = Path(folder), BACK_ENDS[back]
         self.functions = {}
 
-    def get(self, text, front="blocks", name="f"):
-        key = hashlib.sha256((front + text).encode()).hexdigest()[:24]
+    def get(self, text, front="blocks", name="f", flags=()):
+        """`flags` are options of the host target only."""
+        key = hashlib.sha256((front + " ".join(flags) + text).encode()).hexdigest()[:24]
         if key not in self.functions:
             path = self.folder / f"{key}.{self.back.suffix}.so"
             own = path.with_suffix(f".{os.getpid()}.so")
             try:
                 if not path.exists():
-                    self.back.compile(text, front, own)
+                    self.back.compile(text, front, own, *([flags] if flags else []))
                     own.rename(path)  # whole, or not at all
                 self.functions[key] = path
             except CompileError as error:
