@@ -35,10 +35,11 @@ CompileFlags::CompileFlags(cl::OptionCategory &category, std::string targetHelp)
                cl::desc("Tokens per row block of a chunk, instead of the "
                         "compiler's choice"),
                cl::init(0), cl::value_desc("tokens"), cl::cat(category)),
-      interleave("interleave",
-                 cl::desc("Heads that a host kernel computes in turns, chunk by "
-                          "chunk, at most; 1 for one after the other"),
-                 cl::init(4), cl::value_desc("heads"), cl::cat(category)),
+      interleave(
+          "interleave",
+          cl::desc("Heads that a host kernel computes in turns, chunk by "
+                   "chunk, at most; 1 for one after the other"),
+          cl::init(4), cl::value_desc("heads"), cl::cat(category)),
       recurrence("recurrence",
                  cl::desc("Lower to the loop over tokens that defines each op: "
                           "slow, for comparison, and for what no loop over "

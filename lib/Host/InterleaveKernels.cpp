@@ -21,6 +21,8 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 namespace mlir {
 namespace linattn {
 #define GEN_PASS_DEF_LINATTNINTERLEAVEKERNELS
@@ -33,6 +35,10 @@ using namespace mlir::linattn;
 
 /// Buffers start at cache lines, which are also the widest vectors.
 static constexpr int64_t kAlignment = 64;
+/// Rows that are shorter, and nearer to each other, the processor foresees
+/// while a kernel follows one head, and no longer if heads take turns.
+static constexpr int64_t kMinRowBytes = 256;
+static constexpr int64_t kMinStrideBytes = 2048;
 /// What tells how many iterations run at the same time.
 static constexpr StringLiteral kGetThreads = "omp_get_max_threads";
 
@@ -74,6 +80,20 @@ static int64_t getBytes(MemRefType type, const DataLayout &layout) {
                        kAlignment);
 }
 
+/// The distance of two elements that are neighbours along `dim`, if buffers lie
+/// in memory as their types say. That they do is not required.
+static std::optional<int64_t> getBytesBehind(MemRefType type, unsigned dim) {
+  if (!type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  for (int64_t size : type.getShape().drop_front(dim + 1)) {
+    if (ShapedType::isDynamic(size))
+      return std::nullopt;
+    bytes *= size;
+  }
+  return bytes;
+}
+
 namespace {
 /// Ops of a kernel that are run for each iteration of a group before the ops
 /// of the next phase are: either one loop, whose body is run for each, or what
@@ -87,12 +107,12 @@ struct Phase {
 class Kernel {
 public:
   Kernel(scf::ForallOp forall, unsigned dim)
-      : forall(forall), body(forall.getBody()),
-        iv(forall.getInductionVar(dim)), dim(dim) {}
+      : forall(forall), body(forall.getBody()), iv(forall.getInductionVar(dim)),
+        dim(dim) {}
 
-  /// Elements of the rows that lie behind each other in memory for the
-  /// iterations of the kernel, while its loops stride over all of them; less
-  /// those for which it is the other way round.
+  /// Bytes of the rows that lie behind each other in memory for the iterations
+  /// of the kernel, while its loops stride over all of them; less those for
+  /// which it is the other way round.
   int64_t getGain();
 
   /// Finds the phases. Fails if iterations cannot take turns.
@@ -114,6 +134,7 @@ private:
   void findWrites();
   bool isRepeatable(Operation *op) const;
   Value materialize(OpBuilder &b, Value value, Value slot, IRMapping &mapping);
+  Value buildGroups(OpBuilder &b, int64_t maxGroup, Value threads);
   void buildIterations(OpBuilder &b, const Phase &phase, ValueRange range,
                        IRMapping mapping);
 
@@ -158,9 +179,14 @@ int64_t Kernel::getGain(scf::ForOp loop) {
                             across = getDimOf(view, iv);
     if (!along || !across || *along == *across)
       return;
-    ArrayRef<int64_t> shape = view.getSourceType().getShape();
-    int64_t row = shape.back() == ShapedType::kDynamic ? 1 : shape.back();
-    gain += *along < *across ? row : -row;
+    MemRefType type = view.getSourceType();
+    int64_t row = getBytesBehind(type, *across).value_or(1);
+    if (*across < *along)
+      gain -= row;
+    else if (row >= kMinRowBytes ||
+             getBytesBehind(type, *along).value_or(kMinStrideBytes) >=
+                 kMinStrideBytes)
+      gain += row;
   });
   return gain;
 }
@@ -168,10 +194,9 @@ int64_t Kernel::getGain(scf::ForOp loop) {
 bool Kernel::isLoopOverChunks(Operation &op) {
   auto loop = dyn_cast<scf::ForOp>(op);
   return loop && loop.getNumResults() == 0 &&
-         llvm::none_of(
-             ValueRange{loop.getLowerBound(), loop.getUpperBound(),
-                        loop.getStep()},
-             [&](Value bound) { return dependsOn(bound, iv); }) &&
+         llvm::none_of(ValueRange{loop.getLowerBound(), loop.getUpperBound(),
+                                  loop.getStep()},
+                       [&](Value bound) { return dependsOn(bound, iv); }) &&
          getGain(loop) > 0;
 }
 
@@ -187,15 +212,15 @@ void Kernel::findWrites() {
   std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
       getEffectsRecursively(forall);
   writesAnything = !effects;
-  for (const auto &effect : effects.value_or(
-           SmallVector<MemoryEffects::EffectInstance>())) {
+  for (const auto &effect :
+       effects.value_or(SmallVector<MemoryEffects::EffectInstance>())) {
     if (!isa<MemoryEffects::Write>(effect.getEffect()))
       continue;
     Value root = effect.getValue() ? getRoot(effect.getValue()) : Value();
     Operation *op = root ? root.getDefiningOp() : nullptr;
-    if (!root || (op ? !isa<memref::AllocOp, memref::AllocaOp>(op)
-                     : !isa<FunctionOpInterface>(
-                           root.getParentBlock()->getParentOp())))
+    if (!root ||
+        (op ? !isa<memref::AllocOp, memref::AllocaOp>(op)
+            : !isa<FunctionOpInterface>(root.getParentBlock()->getParentOp())))
       writesAnything = true;
     else
       written.insert(root);
@@ -336,8 +361,7 @@ void Kernel::buildIterations(OpBuilder &b, const Phase &phase, ValueRange range,
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(turns.getBody());
   mapping.map(iv, turns.getInductionVar());
-  Value slot =
-      arith::SubIOp::create(b, loc, turns.getInductionVar(), range[0]);
+  Value slot = arith::SubIOp::create(b, loc, turns.getInductionVar(), range[0]);
   SmallVector<Operation *> ops = phase.ops;
   if (scf::ForOp loop = phase.loop) {
     ops.clear();
@@ -351,25 +375,52 @@ void Kernel::buildIterations(OpBuilder &b, const Phase &phase, ValueRange range,
   }
 }
 
+/// The number of groups: as few as leave no thread with more than an eighth
+/// more iterations than it has without groups.
+Value Kernel::buildGroups(OpBuilder &b, int64_t maxGroup, Value threads) {
+  Location loc = forall.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  };
+  auto multiply = [&](Value x, Value y) -> Value {
+    return arith::MulIOp::create(b, loc, x, y);
+  };
+  auto ceilDivide = [&](Value x, Value y) -> Value {
+    return arith::CeilDivUIOp::create(b, loc, x, y);
+  };
+  SmallVector<Value> counts;
+  for (OpFoldResult bound : forall.getMixedUpperBound())
+    counts.push_back(getValueOrCreateConstantIndexOp(b, loc, bound));
+  Value iterations = counts[dim];
+  counts[dim] = constant(1);
+  Value others = std::accumulate(std::next(counts.begin()), counts.end(),
+                                 counts.front(), multiply);
+
+  Value groups = iterations;
+  Value alone = ceilDivide(multiply(others, iterations), threads);
+  Value limit = arith::AddIOp::create(
+      b, loc, alone, arith::DivUIOp::create(b, loc, alone, constant(8)));
+  for (int64_t size = 2; size <= maxGroup; ++size) {
+    Value count = ceilDivide(iterations, constant(size));
+    Value largest = ceilDivide(
+        iterations, arith::MaxUIOp::create(b, loc, count, constant(1)));
+    Value share =
+        multiply(ceilDivide(multiply(others, count), threads), largest);
+    Value isFair =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, share, limit);
+    groups = arith::SelectOp::create(b, loc, isFair, count, groups);
+  }
+  return groups;
+}
+
 void Kernel::interleave(OpBuilder &b, int64_t maxGroup, Value threads) {
   Location loc = forall.getLoc();
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
-  // No thread gets more iterations than without groups: its share is cut into
-  // as few groups as can be, of about the same size.
   SmallVector<OpFoldResult> bounds = forall.getMixedUpperBound();
-  Value total = constant(1);
-  for (OpFoldResult bound : bounds)
-    total = arith::MulIOp::create(
-        b, loc, total, getValueOrCreateConstantIndexOp(b, loc, bound));
-  Value share = arith::MaxUIOp::create(
-      b, loc, arith::CeilDivUIOp::create(b, loc, total, threads), constant(1));
-  Value perThread =
-      arith::CeilDivUIOp::create(b, loc, share, constant(maxGroup));
-  Value size = arith::CeilDivUIOp::create(b, loc, share, perThread);
   Value iterations = getValueOrCreateConstantIndexOp(b, loc, bounds[dim]);
-  Value groups = arith::CeilDivUIOp::create(b, loc, iterations, size);
+  Value groups = buildGroups(b, maxGroup, threads);
 
   bounds[dim] = groups;
   auto grouped = scf::ForallOp::create(b, loc, bounds, /*outputs=*/{},
@@ -391,9 +442,9 @@ void Kernel::interleave(OpBuilder &b, int64_t maxGroup, Value threads) {
     int64_t bytes =
         maxGroup *
         getBytes(cast<MemRefType>(alloc->getResult(0).getType()), layout);
-    buffer = memref::AllocOp::create(
-        b, alloc->getLoc(), MemRefType::get({bytes}, b.getI8Type()),
-        b.getI64IntegerAttr(kAlignment));
+    buffer = memref::AllocOp::create(b, alloc->getLoc(),
+                                     MemRefType::get({bytes}, b.getI8Type()),
+                                     b.getI64IntegerAttr(kAlignment));
   }
   for (Operation *op : shared)
     b.clone(*op, mapping);
@@ -461,8 +512,8 @@ struct InterleaveKernels
       group = std::min(group, *count);
     if (int64_t kept = kernel.getKeptBytes()) {
       group = std::min<int64_t>(group, maxKeptBytes / kept);
-      group = std::min<int64_t>(group,
-                                (maxBytes - kernel.getOtherBytes()) / kept);
+      group =
+          std::min<int64_t>(group, (maxBytes - kernel.getOtherBytes()) / kept);
     }
     if (group < 2)
       return;
@@ -484,8 +535,7 @@ struct InterleaveKernels
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(module.getBody());
       func = LLVM::LLVMFuncOp::create(
-          b, loc, kGetThreads,
-          LLVM::LLVMFunctionType::get(b.getI32Type(), {}));
+          b, loc, kGetThreads, LLVM::LLVMFunctionType::get(b.getI32Type(), {}));
     }
     Value threads =
         LLVM::CallOp::create(b, loc, func, ValueRange()).getResult();

@@ -11,19 +11,30 @@
 
 // The rows of the heads of one token lie behind each other, so heads take
 // turns. %state lives from one chunk to the next: it has a place for each head
-// of a group. %tile does not. The share of a thread is cut into groups of at
-// most four, and the heads of a sequence into groups of about the same size.
+// of a group. %tile does not. Groups of two, three or four are taken if no
+// thread gets more than an eighth more to do; those of a sequence are of about
+// the same size.
 
 // CHECK-LABEL: func.func @heads_inside
 //  CHECK-SAME: %[[X:[a-z0-9]+]]: memref<?x?x8x64xf32>, %[[N:[a-z0-9]+]]: memref<?xindex>, %[[HEADS:[a-z0-9]+]]: index
 //       CHECK:   %[[CALL:.*]] = llvm.call @omp_get_max_threads() : () -> i32
 //       CHECK:   %[[THREADS:.*]] = arith.index_castui %[[CALL]]
 //       CHECK:   %[[ALL:.*]] = arith.muli %[[HEADS]], %c3
-//       CHECK:   %[[PART:.*]] = arith.ceildivui %[[ALL]], %[[THREADS]]
-//       CHECK:   %[[SHARE:.*]] = arith.maxui %[[PART]], %c1
-//       CHECK:   %[[COUNT:.*]] = arith.ceildivui %[[SHARE]], %c4
-//       CHECK:   %[[SIZE:.*]] = arith.ceildivui %[[SHARE]], %[[COUNT]]
-//       CHECK:   %[[GROUPS:.*]] = arith.ceildivui %[[HEADS]], %[[SIZE]]
+//       CHECK:   %[[ALONE:.*]] = arith.ceildivui %[[ALL]], %[[THREADS]]
+//       CHECK:   %[[MORE:.*]] = arith.divui %[[ALONE]], %c8
+//       CHECK:   %[[LIMIT:.*]] = arith.addi %[[ALONE]], %[[MORE]]
+//       CHECK:   %[[TWOS:.*]] = arith.ceildivui %[[HEADS]], %c2
+//       CHECK:   %[[GROUPS2:.*]] = arith.select %{{.*}}, %[[TWOS]], %[[HEADS]]
+//       CHECK:   %[[THREES:.*]] = arith.ceildivui %[[HEADS]], %c3
+//       CHECK:   %[[GROUPS3:.*]] = arith.select %{{.*}}, %[[THREES]], %[[GROUPS2]]
+//       CHECK:   %[[FOURS:.*]] = arith.ceildivui %[[HEADS]], %c4
+//       CHECK:   %[[SOME:.*]] = arith.maxui %[[FOURS]], %c1
+//       CHECK:   %[[LARGEST:.*]] = arith.ceildivui %[[HEADS]], %[[SOME]]
+//       CHECK:   %[[ALL4:.*]] = arith.muli %[[FOURS]], %c3
+//       CHECK:   %[[EACH:.*]] = arith.ceildivui %[[ALL4]], %[[THREADS]]
+//       CHECK:   %[[SHARE:.*]] = arith.muli %[[EACH]], %[[LARGEST]]
+//       CHECK:   %[[FAIR:.*]] = arith.cmpi ule, %[[SHARE]], %[[LIMIT]]
+//       CHECK:   %[[GROUPS:.*]] = arith.select %[[FAIR]], %[[FOURS]], %[[GROUPS3]]
 //       CHECK:   scf.forall (%[[B:.*]], %[[G:.*]]) in (3, %[[GROUPS]])
 //       CHECK:     %[[START:.*]] = arith.muli %[[G]], %[[HEADS]]
 //       CHECK:     %[[BEGIN:.*]] = arith.divui %[[START]], %[[GROUPS]]
@@ -56,6 +67,7 @@
 // With one thread, and nothing else to know.
 // SERIAL-LABEL: func.func @heads_inside
 //       SERIAL: arith.ceildivui %{{.*}}, %c4
+//   SERIAL-NOT: call
 //       SERIAL: scf.forall
 //       SERIAL: memref.view
 
@@ -153,6 +165,36 @@ func.func @value_of_an_argument(%x: memref<?x8x64xf32>, %y: memref<8xf32>, %chun
     scf.for %t = %c0 to %chunks step %c1 {
       %rows = memref.subview %x[%t, %h, 0] [1, 1, 64] [1, 1, 1] : memref<?x8x64xf32> to memref<64xf32, strided<[1], offset: ?>>
       linalg.fill ins(%first : f32) outs(%rows : memref<64xf32, strided<[1], offset: ?>>)
+    }
+  }
+  return
+}
+
+// Short rows that are near to each other stay as they are.
+
+// CHECK-LABEL: func.func @short_rows
+//       CHECK: scf.forall (%{{.*}}) in (8)
+// CHECK-LABEL: func.func @short_rows_apart
+//   CHECK-NOT: scf.forall (%{{.*}}) in (16)
+//       CHECK: scf.forall
+func.func @short_rows(%x: memref<?x8x64xbf16>, %chunks: index, %zero: bf16) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.forall (%h) in (8) {
+    scf.for %t = %c0 to %chunks step %c1 {
+      %rows = memref.subview %x[%t, %h, 0] [1, 1, 64] [1, 1, 1] : memref<?x8x64xbf16> to memref<64xbf16, strided<[1], offset: ?>>
+      linalg.fill ins(%zero : bf16) outs(%rows : memref<64xbf16, strided<[1], offset: ?>>)
+    }
+  }
+  return
+}
+func.func @short_rows_apart(%x: memref<?x16x64xbf16>, %chunks: index, %zero: bf16) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.forall (%h) in (16) {
+    scf.for %t = %c0 to %chunks step %c1 {
+      %rows = memref.subview %x[%t, %h, 0] [1, 1, 64] [1, 1, 1] : memref<?x16x64xbf16> to memref<64xbf16, strided<[1], offset: ?>>
+      linalg.fill ins(%zero : bf16) outs(%rows : memref<64xbf16, strided<[1], offset: ?>>)
     }
   }
   return

@@ -185,14 +185,21 @@ def LinattnInterleaveKernels
     at hand. What a head keeps from one chunk to the next has a slot for each
     member of the group. No head computes anything else than before.
 
-    It takes apart a `scf.forall` whose body has a loop that walks a dimension
-    of a tensor outside of the one that the iterations differ in, with as many
-    iterations for each. Others it leaves alone, also those in which a value
-    that is neither a buffer nor computed from one that is read only goes from
-    one phase to another.
+    It takes apart a `scf.forall` whose body has a loop along a dimension of a
+    tensor that lies outside of the one in which the iterations differ, with as
+    many iterations for each of them. What stands in front of such a loop, the
+    body of the loop, and what stands behind it are phases, which the members of
+    a group run in turns. Views, and what is read from memory that the kernel
+    does not write, are made again in the phase that uses them. A kernel in which
+    other values go from one phase to another is left alone.
 
-    A group has at most `max-group` members, and fewer if else threads had
-    nothing to do: the number of threads is asked for when the program runs.
+    Rows of less than 256 bytes whose tokens lie less than 2048 bytes apart are
+    left alone, too: the processor foresees them as long as a kernel follows one
+    head, and that is worth more.
+
+    A group has at most `max-group` members, and fewer if else a thread had much
+    more to do than without groups: the number of threads is asked for when the
+    program runs.
 
     Before:
 
