@@ -99,7 +99,7 @@ LogicalResult mlir::linattn::lowerToTile(ModuleOp module,
     buildNormalFormToTilePipeline(pm, *plan);
     tile::TileAllocateSharedOptions shared;
     shared.limit = target.getChip().sharedBytes;
-    pm.addPass(tile::createTileAllocateShared(shared));
+    pm.addNestedPass<tile::KernelOp>(tile::createTileAllocateShared(shared));
   });
 }
 

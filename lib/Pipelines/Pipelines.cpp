@@ -10,6 +10,7 @@
 
 #include "linattn/ABI/Passes.h"
 #include "linattn/Dialect/Linattn/Transforms/Passes.h"
+#include "linattn/Dialect/Tile/IR/Tile.h"
 #include "linattn/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -65,7 +66,7 @@ void mlir::linattn::buildTileToLLVMPipeline(
     OpPassManager &pm, const TileToLLVMPipelineOptions &options) {
   tile::TileVerifyOptions verify;
   verify.chip = options.chip;
-  pm.addPass(tile::createTileVerify(verify));
+  pm.addNestedPass<tile::KernelOp>(tile::createTileVerify(verify));
   tile::ConvertTileToNVVMOptions convert;
   convert.chip = options.chip;
   pm.addPass(tile::createConvertTileToNVVM(convert));

@@ -26,7 +26,7 @@ void linattn::buildNormalFormToTilePipeline(
   pm.addNestedPass<func::FuncOp>(createLinattnSplitSequence(split));
   // Segments make several kernels of one: what is the same is computed once.
   if (options.segments != 1)
-    pm.addPass(createCanonicalizerPass());
+    pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createLinattnChainContractions());
   if (options.moveFactors)
     pm.addNestedPass<func::FuncOp>(createLinattnMoveFactors());
@@ -46,12 +46,16 @@ void linattn::buildNormalFormToTilePipeline(
   plan.publishFirst = options.publishFirst;
   plan.recompute = options.recompute;
   pm.addPass(createLinattnKernelsToTile(plan));
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addNestedPass<tile::KernelOp>(tile::createTileSimplifyMaps());
-  pm.addNestedPass<tile::KernelOp>(tile::createTileSplitMaps());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  // Kernels at the same time: each is on its own from here on.
+  OpPassManager &kernel = pm.nest<tile::KernelOp>();
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+  kernel.addPass(tile::createTileSimplifyMaps());
+  kernel.addPass(tile::createTileSplitMaps());
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
 void linattn::registerTilePipelines() {
