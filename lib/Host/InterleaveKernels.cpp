@@ -232,14 +232,16 @@ void Kernel::findWrites() {
 bool Kernel::isRepeatable(Operation *op) const {
   if (op->getNumRegions() != 0)
     return false;
-  if (isPure(op))
+  // It is run in each iteration anyhow, so it need not be speculatable.
+  if (isMemoryEffectFree(op))
     return true;
   auto load = dyn_cast<memref::LoadOp>(op);
   if (!load || writesAnything)
     return false;
   Value root = getRoot(load.getMemRef());
-  return !forall->isAncestor(root.getParentBlock()->getParentOp()) &&
-         isa<BlockArgument>(root) && !written.contains(root);
+  return isa<BlockArgument>(root) &&
+         isa<FunctionOpInterface>(root.getParentBlock()->getParentOp()) &&
+         !written.contains(root);
 }
 
 LogicalResult Kernel::analyze() {
