@@ -31,7 +31,8 @@ using namespace mlir;
 using namespace mlir::linattn;
 
 static constexpr int64_t kPanelColumns = 64;
-static constexpr int64_t kWarpsOfWarpgroup = 4;
+static constexpr int64_t kWarpThreads = 32;
+static constexpr int64_t kWarpgroupThreads = 128;
 static constexpr size_t kStackBytes = size_t(1) << 17;
 /// Bytes that are NaN in every type.
 static constexpr char kPoison = static_cast<char>(0xFF);
@@ -135,7 +136,7 @@ using Work = std::function<void()>;
 
 /// Warps, or one thread, that execute the program together.
 struct Crew {
-  int64_t firstThread = 0, warps = 0;
+  int64_t firstThread = 0, threads = 0;
   ucontext_t context = {};
   std::unique_ptr<char[]> stack;
   bool isDone = false;
@@ -167,7 +168,7 @@ public:
   Machine(Kernel kernel, void *arguments, int64_t sharedBytes)
       : shared(sharedBytes), kernel(kernel), arguments(arguments) {}
 
-  void addCrew(int64_t firstThread, int64_t warps);
+  void addCrew(int64_t firstThread, int64_t threads);
   /// False if the block does not come to an end.
   bool runBlock(int64_t block);
 
@@ -206,10 +207,10 @@ private:
 Machine *machine = nullptr;
 } // namespace
 
-void Machine::addCrew(int64_t firstThread, int64_t warps) {
+void Machine::addCrew(int64_t firstThread, int64_t threads) {
   Crew &crew = crews.emplace_back();
   crew.firstThread = firstThread;
-  crew.warps = warps;
+  crew.threads = threads;
   crew.stack.reset(new char[kStackBytes]);
 }
 
@@ -276,7 +277,10 @@ bool Machine::runBlock(int64_t number) {
       problem = "all wait";
       for (Crew *crew : order)
         if (!crew->isDone)
-          problem += "; warp " + std::to_string(crew->firstThread / 32) +
+          problem += (crew->threads == 1 ? "; thread " : "; warp ") +
+                     std::to_string(crew->threads == 1
+                                        ? crew->firstThread
+                                        : crew->firstThread / kWarpThreads) +
                      " for " + crew->waitsFor;
     }
   }
@@ -360,11 +364,11 @@ static int64_t launch(Machine::Kernel kernel, void *arguments, int64_t blocks,
   va_start(list, numCrews);
   for (int64_t crew = 0; crew < numCrews; ++crew) {
     int64_t firstThread = va_arg(list, int64_t);
-    launched.addCrew(firstThread, va_arg(list, int64_t));
+    launched.addCrew(firstThread, va_arg(list, int64_t) * kWarpThreads);
   }
   va_end(list);
   for (int64_t thread = 0; !numCrews && thread < threads; ++thread)
-    launched.addCrew(thread, 0);
+    launched.addCrew(thread, 1);
   machine = &launched;
   bool ended = true;
   for (int64_t block = 0; block < blocks && ended; ++block)
@@ -401,15 +405,15 @@ static void waitForBarrier(int64_t address, int64_t phase) {
 /// Those who wait for the arrival go on first: they may change what this crew
 /// has handed over.
 static void arriveAtBarrier(int64_t address) {
-  machine->arrive(address, machine->crew().warps);
+  machine->arrive(address, machine->crew().threads / kWarpThreads);
   machine->yield();
 }
 
 static void synchronize(int64_t id, int64_t warpgroups) {
   MeetingPoint &point = machine->meetingPoints[id];
   int64_t generation = point.generation;
-  point.arrived += machine->crew().warps;
-  if (point.arrived == warpgroups * kWarpsOfWarpgroup) {
+  point.arrived += machine->crew().threads;
+  if (point.arrived == warpgroups * kWarpgroupThreads) {
     point.arrived = 0;
     ++point.generation;
   }

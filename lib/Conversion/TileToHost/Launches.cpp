@@ -23,13 +23,20 @@ using namespace mlir::linattn::tile;
 // Crews
 //===----------------------------------------------------------------------===//
 
+/// Ops of a crew, all of whose threads execute them together. Others are what a
+/// thread can do on its own.
+static bool isForCrew(Operation *op) {
+  return isa<TileDialect>(op->getDialect()) &&
+         !isa<KernelOp, ReturnOp, BlockIdOp, AllocOp, StageOp, ElementOp,
+              StoreElementOp, SyncOp>(op);
+}
+
 FailureOr<Crews> mlir::linattn::tile::getCrews(KernelOp kernel) {
   Operation *crewOp = nullptr, *unplaced = nullptr;
   bool readsThread = false;
   kernel.walk([&](Operation *op) {
     readsThread |= isa<NVVM::ThreadIdXOp>(op);
-    if (isa<TileDialect>(op->getDialect()) &&
-        !isa<KernelOp, ReturnOp, BlockIdOp>(op))
+    if (isForCrew(op))
       crewOp = op;
     if (isa<AllocOp, BarrierInitOp>(op) && !op->hasAttr("offset"))
       unplaced = op;

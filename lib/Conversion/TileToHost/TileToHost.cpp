@@ -188,11 +188,14 @@ static Value getBehind(HostBuilder &h, Value base, Value index, int64_t bytes) {
   return h.at(base, h.b.getI8Type(), h.mul(h.widen(index), bytes));
 }
 
+static Value getElementAddress(HostBuilder &h, Value vector, Value index) {
+  return h.at(vector, h.b.getF32Type(), h.widen(index));
+}
+
 /// An element of a vector.
 static Value getElement(HostBuilder &h, Value vector, Value index) {
-  Type f32 = h.b.getF32Type();
-  return LLVM::LoadOp::create(h.b, h.loc, f32,
-                              h.at(vector, f32, h.widen(index)));
+  return LLVM::LoadOp::create(h.b, h.loc, h.b.getF32Type(),
+                              getElementAddress(h, vector, index));
 }
 
 static void populateSharedMemoryPatterns(HostPatterns &patterns) {
@@ -213,6 +216,11 @@ static void populateSharedMemoryPatterns(HostPatterns &patterns) {
   });
   patterns.add<ElementOp>([](auto, auto in, HostBuilder &h) {
     return getElement(h, in.getSource(), in.getIndex());
+  });
+  patterns.add<StoreElementOp>([](auto, auto in, HostBuilder &h) {
+    LLVM::StoreOp::create(
+        h.b, h.loc, in.getValue(),
+        getElementAddress(h, in.getDestination(), in.getIndex()));
   });
   patterns.add<BarrierInitOp>([](auto op, auto, HostBuilder &h) {
     BarrierType type = op.getResult().getType();

@@ -136,6 +136,20 @@ struct ElementLowering : TilePattern<ElementOp> {
   }
 };
 
+struct StoreElementLowering : TilePattern<StoreElementOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(StoreElementOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(rewriter, op.getLoc());
+    rewriter.replaceOpWithNewOp<LLVM::StoreOp>(
+        op, adaptor.getValue(),
+        e.offset(adaptor.getDestination(), e.shl(adaptor.getIndex(), 2)));
+    return success();
+  }
+};
+
 struct FenceLowering : TilePattern<FenceOp> {
   using TilePattern::TilePattern;
 
@@ -172,6 +186,6 @@ void mlir::linattn::tile::populateSharedMemoryPatterns(
     const LoweringContext &context) {
   patterns.add<AllocLowering, StageLowering, PanelLowering, BarrierInitLowering,
                BarrierWaitLowering, BarrierArriveLowering, ElementLowering,
-               FenceLowering, SyncLowering>(converter, patterns.getContext(),
+               StoreElementLowering, FenceLowering, SyncLowering>(converter, patterns.getContext(),
                                             context);
 }

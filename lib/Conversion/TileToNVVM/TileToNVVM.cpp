@@ -125,7 +125,8 @@ struct KernelLowering : TilePattern<KernelOp> {
     function->setAttr("nvvm.reqntid",
                       rewriter.getDenseI32ArrayAttr({int32_t(threads), 1, 1}));
     // Without it ptxas ignores setmaxnreg.
-    function->setAttr("nvvm.minctasm", rewriter.getI32IntegerAttr(1));
+    function->setAttr("nvvm.minctasm",
+                      rewriter.getI32IntegerAttr(getResidentBlocks(op)));
     if (Attribute bytes = op->getAttr("shared_bytes"))
       function->setAttr("tile.shared_bytes", bytes);
     for (unsigned index : tensorMaps) {

@@ -18,10 +18,9 @@ tile.kernel @empty() warpgroups 1 {
 // -----
 
 tile.kernel @thread_and_crew() warpgroups 1 {
-  %c1 = arith.constant 1 : i32
   %thread = nvvm.read.ptx.sreg.tid.x : i32
   // expected-error @below {{is for a crew: expects a kernel on the host not to read the number of a thread}}
-  tile.sync %c1 warpgroups 1
+  tile.store_wait 0
 }
 
 // -----

@@ -193,3 +193,22 @@ tile.kernel @threads(%y: !llvm.ptr<1>, %stride: i64) warpgroups 1 {
     llvm.store %zero, %p : f32, !llvm.ptr<1>
   }
 }
+
+// They can write elements for each other, and meet.
+// CHECK-LABEL: func.func private @elements(
+// CHECK-SAME:  %{{.*}}: i32, %[[THREAD:.*]]: i32, %{{.*}}: !llvm.ptr
+// CHECK:       %[[SHARED:.*]] = llvm.call @linattn_tile_shared
+// CHECK:       %[[PLACE:.*]] = arith.extsi %[[THREAD]] : i32 to i64
+// CHECK:       %[[TO:.*]] = llvm.getelementptr %[[SHARED]][%[[PLACE]]] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+// CHECK:       llvm.store %{{.*}}, %[[TO]] : f32, !llvm.ptr
+// CHECK:       llvm.call @linattn_tile_sync
+// CHECK:       llvm.load
+tile.kernel @elements(%x: f32, %out: !llvm.ptr<1>) warpgroups 1 {
+  %c1 = arith.constant 1 : i32
+  %v = tile.alloc {offset = 256 : i64} : !tile.shared_vector<1, 128>
+  %thread = nvvm.read.ptx.sreg.tid.x : i32
+  tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+  tile.sync %c1 warpgroups 1
+  %y = tile.element %v[%c1] : !tile.shared_vector<1, 128>
+  llvm.store %y, %out : f32, !llvm.ptr<1>
+}

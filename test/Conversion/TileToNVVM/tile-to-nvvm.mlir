@@ -187,3 +187,24 @@ tile.kernel @parts(%g: !tile.global<2, 64, bf16, align 2>, %h: !tile.global<2, 6
     tile.store %t to %g[%c0, %c0] : !tile.shared<1, 64, 64, bf16> to !tile.global<2, 64, bf16, align 2>
   }
 }
+
+// -----
+
+// Elements of a vector, which threads write for each other.
+// CHECK-LABEL: llvm.func @elements
+// CHECK-SAME: nvvm.minctasm = 4
+tile.kernel @elements(%x: f32, %out: !llvm.ptr<1>) warpgroups 1 attributes {tile.resident_blocks = 4 : i64} {
+  %c1 = arith.constant 1 : i32
+  %v = tile.alloc {offset = 256 : i64} : !tile.shared_vector<1, 128>
+  // CHECK: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
+  %thread = nvvm.read.ptx.sreg.tid.x : i32
+  // CHECK: %[[BYTES:.*]] = arith.shli %[[THREAD]]
+  // CHECK: %[[TO:.*]] = llvm.getelementptr %{{.*}}[%[[BYTES]]]
+  // CHECK: llvm.store %{{.*}}, %[[TO]] : f32, !llvm.ptr<3>
+  tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+  // CHECK: nvvm.barrier id = %{{.*}} number_of_threads = %{{.*}}
+  tile.sync %c1 warpgroups 1
+  // CHECK: llvm.load %{{.*}} : !llvm.ptr<3> -> f32
+  %y = tile.element %v[%c1] : !tile.shared_vector<1, 128>
+  llvm.store %y, %out : f32, !llvm.ptr<1>
+}

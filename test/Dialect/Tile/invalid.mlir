@@ -157,9 +157,23 @@ func.func @zero_rows_ring(%s: !tile.shared<2, 64, 64, bf16>, %i: i32) {
 
 // -----
 
+// expected-error @below {{expects 'tile.resident_blocks' to be a number from 1 to 8, but got 9 : i64}}
+tile.kernel @resident_blocks() warpgroups 2 attributes {tile.resident_blocks = 9 : i64} {
+}
+
+// -----
+
 func.func @element_ring(%s: !tile.shared_vector<2, 64>, %i: i32) {
   // expected-error @below {{expects one vector, but got 2 stages}}
   %0 = tile.element %s[%i] : !tile.shared_vector<2, 64>
+  return
+}
+
+// -----
+
+func.func @store_element_ring(%s: !tile.shared_vector<2, 64>, %i: i32, %x: f32) {
+  // expected-error @below {{expects one vector, but got 2 stages}}
+  tile.store_element %x to %s[%i] : !tile.shared_vector<2, 64>
   return
 }
 

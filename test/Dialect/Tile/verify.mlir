@@ -207,3 +207,47 @@ tile.kernel @not_followed(%n: i32) warpgroups 1 {
     scf.yield
   }
 }
+
+// -----
+
+// Threads write elements of their own, read those of others, and write again.
+tile.kernel @writes_elements(%x: f32) warpgroups 1 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c2 = arith.constant 2 : i32
+  %v = tile.alloc {offset = 0 : i64} : !tile.shared_vector<1, 128>
+  %thread = nvvm.read.ptx.sreg.tid.x : i32
+  scf.for %i = %c0 to %c2 step %c1 : i32 {
+    tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+    tile.sync %c1 warpgroups 1
+    %y = tile.element %v[%c0] : !tile.shared_vector<1, 128>
+    tile.sync %c1 warpgroups 1
+  }
+}
+
+// -----
+
+tile.kernel @reads_elements_early(%x: f32) warpgroups 1 {
+  %c0 = arith.constant 0 : i32
+  %v = tile.alloc {offset = 0 : i64} : !tile.shared_vector<1, 128>
+  %thread = nvvm.read.ptx.sreg.tid.x : i32
+  // expected-error @below {{overwrites what another warp may still read: expects a tile.sync or a barrier between both}}
+  tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+  // expected-note @below {{this is the other access}}
+  %y = tile.element %v[%c0] : !tile.shared_vector<1, 128>
+}
+
+// -----
+
+tile.kernel @writes_elements_early(%x: f32) warpgroups 1 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %v = tile.alloc {offset = 0 : i64} : !tile.shared_vector<1, 128>
+  %thread = nvvm.read.ptx.sreg.tid.x : i32
+  tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+  tile.sync %c1 warpgroups 1
+  // expected-error @below {{accesses what another warp may not have written yet: expects a tile.sync or a barrier between both}}
+  %y = tile.element %v[%c0] : !tile.shared_vector<1, 128>
+  // expected-note @below {{this is the other access}}
+  tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
+}

@@ -216,6 +216,14 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
   return success();
 }
 
+/// Threads that a multiprocessor runs at most.
+static constexpr int64_t kMaxThreads = 2048;
+
+int64_t mlir::linattn::tile::getResidentBlocks(KernelOp kernel) {
+  auto blocks = kernel->getAttrOfType<IntegerAttr>(kResidentBlocksAttrName);
+  return blocks ? blocks.getInt() : 1;
+}
+
 LogicalResult KernelOp::verify() {
   if (getWarpgroups() < 1 || getWarpgroups() > 8)
     return emitOpError() << "expects 1 to 8 warpgroups, but got "
@@ -223,6 +231,14 @@ LogicalResult KernelOp::verify() {
   if (!getResultTypes().empty())
     return emitOpError() << "expects no results, but got "
                          << getResultTypes().size();
+  if (Attribute blocks = (*this)->getAttr(kResidentBlocksAttrName)) {
+    auto number = dyn_cast<IntegerAttr>(blocks);
+    int64_t most = kMaxThreads / (getWarpgroups() * kWarpgroupThreads);
+    if (!number || number.getInt() < 1 || number.getInt() > most)
+      return emitOpError() << "expects '" << kResidentBlocksAttrName
+                           << "' to be a number from 1 to " << most
+                           << ", but got " << blocks;
+  }
   // The role of every warp so far.
   SmallVector<RoleOp> roles(getWarpgroups() * 4);
   for (RoleOp role : getBody().getOps<RoleOp>()) {
@@ -347,12 +363,19 @@ LogicalResult ZeroRowsOp::verify() {
   return success();
 }
 
-LogicalResult ElementOp::verify() {
-  int64_t stages = getSource().getType().getStages();
-  if (stages != 1)
-    return emitOpError() << "expects one vector, but got " << stages
-                         << " stages";
+static LogicalResult verifyOneVector(Operation *op, SharedVectorType type) {
+  if (type.getStages() != 1)
+    return op->emitOpError()
+           << "expects one vector, but got " << type.getStages() << " stages";
   return success();
+}
+
+LogicalResult ElementOp::verify() {
+  return verifyOneVector(*this, getSource().getType());
+}
+
+LogicalResult StoreElementOp::verify() {
+  return verifyOneVector(*this, getDestination().getType());
 }
 
 LogicalResult ContractOp::verify() {

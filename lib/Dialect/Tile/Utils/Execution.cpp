@@ -86,6 +86,7 @@ private:
               bool writes, int64_t firstRow = 0, int64_t numRows = -1);
   Step accessOwnRows(Warp &warp, Operation *op, Value tile, bool writes);
   Step writeOwnColumns(Warp &warp, StoreSharedOp op);
+  Step writeElement(Warp &warp, StoreElementOp op);
   LogicalResult checkEnd(Warp &warp);
   LogicalResult reportStandstill();
 
@@ -445,6 +446,15 @@ Step Execution::writeOwnColumns(Warp &warp, StoreSharedOp op) {
   return toStep(ordering.write(op, AgentKind::Warp, warp.number, range));
 }
 
+Step Execution::writeElement(Warp &warp, StoreElementOp op) {
+  int64_t address = lookup(warp, op.getDestination()).number;
+  if (address < 0)
+    return access(warp, op, AgentKind::Warp, op.getDestination(), true);
+  return toStep(ordering.writeSome(
+      op, warp.number,
+      getRange(op.getDestination().getType(), address, 0, -1)));
+}
+
 Step Execution::executeTileOp(Warp &warp, Operation *op) {
   if (auto id = dyn_cast<BlockIdOp>(op)) {
     warp.values[id].integer = IntegerAttr::get(id.getType(), options.block);
@@ -527,6 +537,8 @@ Step Execution::executeTileOp(Warp &warp, Operation *op) {
   }
   if (auto write = dyn_cast<VectorStoreOp>(op))
     return access(warp, op, AgentKind::Warp, write.getDestination(), true);
+  if (auto write = dyn_cast<StoreElementOp>(op))
+    return writeElement(warp, write);
   if (auto read = dyn_cast<ElementOp>(op))
     return access(warp, op, AgentKind::Warp, read.getSource(), false);
   if (isa<MapOp, VectorMapOp>(op))

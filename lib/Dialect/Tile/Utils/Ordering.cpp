@@ -99,14 +99,19 @@ static LogicalResult emitConflict(Operation *op, Operation *earlier,
 LogicalResult Ordering::checkWritten(Operation *op, AgentKind kind,
                                      unsigned warp, const Row &row,
                                      bool writes) const {
-  const Access &written = row.written;
-  if (!written.op) {
-    if (writes)
-      return success();
+  if (row.written.empty() && !writes)
     return op->emitOpError()
            << "reads what nothing has written yet: expects a tile.barrier_wait "
               "for the load group, or a tile.sync with who writes it";
-  }
+  for (const Access &written : row.written)
+    if (failed(checkWritten(op, kind, warp, written, writes)))
+      return failure();
+  return success();
+}
+
+LogicalResult Ordering::checkWritten(Operation *op, AgentKind kind,
+                                     unsigned warp, const Access &written,
+                                     bool writes) const {
   AgentKind writer = getKind(written.agent);
   if (!isOver(warp, written)) {
     if (writer == AgentKind::Loads && writes)
@@ -208,8 +213,31 @@ LogicalResult Ordering::write(Operation *op, AgentKind kind, unsigned warp,
     if (failed(checkRead(op, warp, row)) ||
         failed(checkWritten(op, kind, warp, row, /*writes=*/true)))
       return failure();
-    row.written = access;
+    row.written = {access};
+    row.isWrittenInParts = false;
     row.read.clear();
+    return success();
+  });
+}
+
+LogicalResult Ordering::writeSome(Operation *op, unsigned warp,
+                                  const SharedRange &range) {
+  Access access = getAccess(op, AgentKind::Warp, warp);
+  return forEachRow(op, range, [&](Row &row) -> LogicalResult {
+    if (failed(checkRead(op, warp, row)))
+      return failure();
+    row.read.clear();
+    if (!row.isWrittenInParts) {
+      if (failed(checkWritten(op, AgentKind::Warp, warp, row, /*writes=*/true)))
+        return failure();
+      row.written.clear();
+    }
+    row.isWrittenInParts = true;
+    // The last write of a warp is the one that matters.
+    llvm::erase_if(row.written, [&](const Access &other) {
+      return other.agent == access.agent;
+    });
+    row.written.push_back(access);
     return success();
   });
 }

@@ -28,6 +28,9 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   let description = [{
     Runs on `warpgroups` x 128 threads. Arguments are tensors (`!tile.global`),
     global pointers (`!llvm.ptr<1>`) and scalars.
+
+    With the attribute `tile.resident_blocks = 4`, threads have so few registers
+    that four thread blocks fit on a multiprocessor at once.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
     TypeAttrOf<FunctionType>:$function_type,
@@ -277,6 +280,29 @@ def Tile_ElementOp : Tile_Op<"element", [MemoryEffects<[MemRead]>]> {
   let arguments = (ins Tile_SharedVectorType:$source, I32:$index);
   let results = (outs F32:$result);
   let assemblyFormat = "$source `[` $index `]` attr-dict `:` type($source)";
+  let hasVerifier = 1;
+}
+
+def Tile_StoreElementOp : Tile_Op<"store_element"> {
+  let summary = "Write an element of a vector in shared memory";
+  let description = [{
+    Each thread writes for itself, an element that no other one writes before
+    they meet. Who reads it has to meet with the writer at a `tile.sync` before,
+    and again before the next write.
+
+    Example:
+
+    ```mlir
+    tile.store_element %sum to %sums[%thread] : !tile.shared_vector<1, 512>
+    %id = arith.constant 1 : i32
+    tile.sync %id warpgroups 1
+    ```
+  }];
+  let arguments = (ins F32:$value, Tile_SharedVectorType:$destination,
+                       I32:$index);
+  let assemblyFormat = [{
+    $value `to` $destination `[` $index `]` attr-dict `:` type($destination)
+  }];
   let hasVerifier = 1;
 }
 

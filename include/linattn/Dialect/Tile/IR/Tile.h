@@ -47,6 +47,13 @@ inline constexpr int64_t kPanelColumns = 64;
 /// How a `tile.kernel` was placed, or how an `scf.forall` has to be.
 inline constexpr llvm::StringLiteral kPlanAttrName = "tile.plan";
 
+/// An attribute of a `tile.kernel`: thread blocks that a multiprocessor has to
+/// have registers for.
+inline constexpr llvm::StringLiteral kResidentBlocksAttrName =
+    "tile.resident_blocks";
+/// The number in it, 1 if there is none.
+int64_t getResidentBlocks(KernelOp kernel);
+
 /// An attribute of `!tile.global` arguments: the order in which a kernel sees
 /// the dimensions of a tensor.
 inline constexpr llvm::StringLiteral kDimsAttrName = "tile.dims";

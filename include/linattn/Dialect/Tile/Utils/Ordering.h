@@ -66,6 +66,10 @@ public:
                      const SharedRange &range);
   LogicalResult write(Operation *op, AgentKind kind, unsigned warp,
                       const SharedRange &range);
+  /// A write by a warp of some elements of a vector. Others may write other
+  /// elements of it at the same time.
+  LogicalResult writeSome(Operation *op, unsigned warp,
+                          const SharedRange &range);
 
 private:
   struct Access {
@@ -74,7 +78,9 @@ private:
     Operation *op = nullptr;
   };
   struct Row {
-    Access written;
+    /// One, or those that wrote some elements each.
+    SmallVector<Access, 1> written;
+    bool isWrittenInParts = false;
     SmallVector<Access, 4> read;
     /// Empty where the quarters of the row have had the same accesses.
     std::vector<Row> quarters;
@@ -93,6 +99,8 @@ private:
   /// Whether what was written is there for an access by `kind`.
   LogicalResult checkWritten(Operation *op, AgentKind kind, unsigned warp,
                              const Row &row, bool writes) const;
+  LogicalResult checkWritten(Operation *op, AgentKind kind, unsigned warp,
+                             const Access &written, bool writes) const;
   LogicalResult checkRead(Operation *op, unsigned warp, const Row &row) const;
   template <typename FnTy>
   LogicalResult forEachRow(Operation *op, const SharedRange &range, FnTy fn);
