@@ -203,6 +203,27 @@ FailureOr<Value> KernelFrame::getAddress(OpBuilder &b, Location loc,
       ValueRange{*element}));
 }
 
+Value KernelFrame::getMisfit(OpBuilder &b, Location loc, const Access &access,
+                             bool isOutput, int64_t bytes) {
+  Argument &argument = getPointer(access.tensor, isOutput);
+  auto type = cast<RankedTensorType>(access.tensor.getType());
+  Type i64 = b.getI64Type();
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIntOp::create(b, loc, value, 64);
+  };
+  Value size = constant(type.getElementTypeBitWidth() / 8);
+  Value bits = LLVM::PtrToIntOp::create(b, loc, i64, argument.values[0]);
+  for (unsigned dim = 0; dim < type.getRank(); ++dim)
+    if (dim != access.dims.back())
+      bits = arith::OrIOp::create(
+          b, loc, bits,
+          arith::MulIOp::create(b, loc, argument.values[dim + 1], size));
+  bits = arith::AndIOp::create(b, loc, bits, constant(bytes - 1));
+  Value gap = arith::SubIOp::create(
+      b, loc, argument.values[access.dims.back() + 1], constant(1));
+  return arith::OrIOp::create(b, loc, bits, gap);
+}
+
 FailureOr<KernelFrame::VectorSource>
 KernelFrame::getVectorSource(OpBuilder &b, Location loc, const Access &access) {
   Argument &argument = getPointer(access.tensor, /*isOutput=*/false);

@@ -36,6 +36,12 @@ public:
   FailureOr<Value> getAddress(OpBuilder &b, Location loc, const Access &access,
                               ValueRange indices, bool isOutput);
 
+  /// An i64 that is 0 where `bytes` bytes along the last dimension of the tile
+  /// can be accessed at once, at multiples of them: the elements follow each
+  /// other, and the tensor and its other strides are aligned.
+  Value getMisfit(OpBuilder &b, Location loc, const Access &access,
+                  bool isOutput, int64_t bytes);
+
   /// The pointer to the tensor of a vector, the number of its first element
   /// (i64) and the distance of its elements (i64).
   struct VectorSource {

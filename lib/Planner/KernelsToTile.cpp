@@ -103,12 +103,16 @@ private:
                         SymbolTable &symbols, const AssertedSizes &asserted) {
     if (failed(separateOutputs(forall)))
       return failure();
-    if (isElementKernel(forall))
+    if (isElementKernel(forall)) {
+      ElementBody body(forall);
+      if (failed(body.analyze()))
+        return failure();
       return build(
           forall, name, symbols, /*warpgroups=*/1, /*sharing=*/1,
-          [&](KernelFrame &frame, tile::KernelOp, OpBuilder &b, Value) {
-            return emitElementKernel(forall, frame, b, tile::kWarpgroupThreads);
+          [&](KernelFrame &frame, tile::KernelOp kernel, OpBuilder &b, Value) {
+            return ElementKernel(body, frame, kernel, b).emit();
           });
+    }
     FailureOr<KernelBody> body = KernelBody::get(forall);
     if (failed(body))
       return failure();

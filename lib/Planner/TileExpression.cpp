@@ -54,7 +54,7 @@ llvm::SetVector<Value> linattn::getLeaves(Value tile, const KernelBody &body) {
 //===----------------------------------------------------------------------===//
 
 void TileExpression::addLeaf(Value leaf, Value element, ValueRange indices) {
-  leaves[leaf] = {SmallVector<Value>(indices), element};
+  leaves[leaf].push_back({SmallVector<Value>(indices), element});
 }
 
 FailureOr<Value> TileExpression::read(const Access &access,
@@ -91,8 +91,9 @@ FailureOr<Value> TileExpression::evaluate(Value tile, ArrayRef<Value> indices,
     return carried;
   auto it = leaves.find(tile);
   if (it != leaves.end()) {
-    if (ArrayRef<Value>(it->second.indices) == indices)
-      return it->second.value;
+    for (const Element &element : it->second)
+      if (ArrayRef<Value>(element.indices) == indices)
+        return element.value;
     return emitError(loc, "expects a tile in registers to be read at the place "
                           "of the element that is computed, in a kernel for a "
                           "GPU");

@@ -27,7 +27,8 @@ public:
   TileExpression(KernelFrame &frame, OpBuilder &b, OpBuilder &outer)
       : frame(frame), b(b), outer(outer) {}
 
-  /// The element of `leaf` at the place that `indices` name.
+  /// The element of `leaf` at the place that `indices` name. It may have
+  /// elements at several places.
   void addLeaf(Value leaf, Value element, ValueRange indices);
   /// A vector that lies in shared memory.
   void addVector(Value vector, Value shared) { vectors[vector] = shared; }
@@ -36,6 +37,10 @@ public:
   /// itself that has them.
   FailureOr<Value> getElement(Value tile, ArrayRef<Value> indices) {
     return evaluate(tile, indices, /*isRoot=*/true);
+  }
+  /// The same, rounded.
+  FailureOr<Value> getRounded(Value tile, ArrayRef<Value> indices) {
+    return evaluate(tile, indices);
   }
 
 private:
@@ -55,7 +60,7 @@ private:
   };
   KernelFrame &frame;
   OpBuilder &b, &outer;
-  DenseMap<Value, Element> leaves;
+  DenseMap<Value, SmallVector<Element>> leaves;
   DenseMap<Value, SmallVector<Element>> computed;
   DenseMap<Value, Value> vectors;
 };

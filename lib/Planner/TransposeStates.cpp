@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ElementKernel.h"
+#include "ElementBody.h"
 #include "Plan.h"
 #include "TileExpression.h"
 #include "linattn/Planner/Passes.h"

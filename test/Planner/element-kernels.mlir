@@ -1,10 +1,58 @@
 // RUN: linattn-opt %s --linattn-normal-form-to-tile-pipeline | FileCheck %s
-// Threads of such a kernel run for different times: there is nothing to verify.
 // RUN: linattn-opt %s --linattn-normal-form-to-tile-pipeline --tile-allocate-shared --tile-verify
 
-// A kernel without a loop over chunks: a thread has a column of the matrix and
-// goes over its rows, many at once. All loads of a group come before its stores.
+// A kernel without a loop over chunks: a thread has four columns of the matrix
+// and goes over some of its rows, many at once. All loads of a group come before
+// its stores.
 // CHECK-LABEL: func.func @update
+// CHECK: tile.launch @update_0 blocks(%{{.*}}) ins(%{{.*}}) outs(%{{.*}} : tensor<?x64x64xf32>, tensor<?x64xf16>)
+
+// CHECK-LABEL: tile.kernel @update_0
+// CHECK-SAME: warpgroups 1 attributes {tile.resident_blocks = 4 : i64}
+// CHECK-DAG: %[[GROUPS:.*]] = arith.constant 16 : i32
+// CHECK-DAG: %[[BITS:.*]] = arith.constant 15 : i64
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i64
+// CHECK-DAG: %[[COLUMNS:.*]] = arith.constant 4 : i32
+// CHECK: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
+// Whether the matrix is aligned, and its rows have no gaps, is known here.
+// CHECK: llvm.ptrtoint
+// CHECK: arith.andi %{{.*}}, %[[BITS]] : i64
+// CHECK: arith.subi %{{.*}}, %[[ONE]] : i64
+// CHECK: llvm.ptrtoint
+// CHECK: %[[SUMS:.*]] = tile.alloc : !tile.shared_vector<1, 512>
+// CHECK: %[[FITS:.*]] = arith.cmpi eq
+// CHECK: scf.if %[[FITS]]
+// CHECK: %[[PART:.*]] = arith.divui %[[THREAD]], %[[GROUPS]]
+// CHECK: %[[GROUP:.*]] = arith.remui %[[THREAD]], %[[GROUPS]]
+// CHECK: %[[LANE:.*]] = arith.muli %[[GROUP]], %[[COLUMNS]]
+// What does not depend on the row is loaded once.
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<1> -> f16
+// CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-8: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
+// CHECK-NOT: llvm.store
+// The sums of all parts of the rows, and one after the other of them.
+// CHECK: %[[PLACE:.*]] = arith.muli %[[THREAD]], %[[COLUMNS]]
+// CHECK: tile.store_element %{{.*}} to %[[SUMS]][%[[PLACE]]]
+// CHECK-COUNT-3: tile.store_element %{{.*}} to %[[SUMS]]
+// CHECK-NEXT: tile.sync %{{.*}} warpgroups 1
+// CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[THREAD]]
+// CHECK: scf.if %[[EXISTS]]
+// CHECK: tile.element %[[SUMS]][%[[THREAD]]]
+// CHECK-COUNT-7: tile.element %[[SUMS]]
+// CHECK: %[[HALF:.*]] = arith.truncf %{{.*}} : f32 to f16
+// CHECK: llvm.store %[[HALF]], %{{.*}} : f16, !llvm.ptr<1>
+// A thread has one column where the matrix does not fit.
+// CHECK: } else {
+// CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> f16
+// CHECK-COUNT-32: llvm.load %{{.*}} : !llvm.ptr<1> -> f32
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-32: llvm.store %{{.*}} : f32, !llvm.ptr<1>
+// CHECK-NOT: llvm.store
+// CHECK: tile.store_element %{{.*}} to %[[SUMS]][%[[THREAD]]]
+// CHECK-NEXT: tile.sync %{{.*}} warpgroups 1
+
+func.func @update
 // CHECK: tile.launch @update_0 blocks(%{{.*}}) ins(%{{.*}}) outs(%{{.*}} : tensor<?x64x64xf32>, tensor<?x64xf16>)
 
 // CHECK-LABEL: tile.kernel @update_0

@@ -30,6 +30,9 @@ PLANS = {
         Sizes(offsets=(0, 40, 330)), "",
     ),
 }  # fmt: skip
+# A kernel of threads, which share rows and vectors.
+STEPS = {"step": (Program("step", "vector", head_sizes=(64, 64), **LOW), Sizes(2, 1), "")}
+EVERY = {**PLANS, **STEPS}
 # Ops that order others. A crew executes an op as a whole, and what it writes is
 # seen at once: a tile.sync of one warpgroup and a tile.fence change nothing.
 ORDER = r"tile\.(barrier_wait|barrier_arrive|store_wait) "
@@ -39,13 +42,13 @@ UNSEEN = r"tile\.(fence$|sync \S+ warpgroups 1$)"
 
 @functools.lru_cache(maxsize=None)
 def planned(name):
-    program, _, options = PLANS[name]
+    program, _, options = EVERY[name]
     return tilehost.plan(program.mlir(), options).splitlines()
 
 
 @functools.lru_cache(maxsize=None)
 def data(name):
-    program, sizes, _ = PLANS[name]
+    program, sizes, _ = EVERY[name]
     arguments = random_arguments(program, sizes, np.random.default_rng(7), "mild")
     stored = [arguments[n] for n, _, _ in program.arguments()]
     return stored, expected_results(program, arguments)
@@ -53,7 +56,7 @@ def data(name):
 
 def find_error(name, lines):
     """What is wrong with the results, if anything: in words."""
-    program = PLANS[name][0]
+    program = EVERY[name][0]
     stored, wanted = data(name)
     for way in tilehost.WAYS:
         try:
@@ -86,7 +89,7 @@ def without(pattern, names=PLANS):
             yield pytest.param(name, i, id=f"{name}-{i}-{planned(name)[i].split()[0]}")
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", EVERY)
 def test_unchanged(name):
     assert find_error(name, planned(name)) is None
 
@@ -101,6 +104,13 @@ def test_dropped(name, line):
 def test_dropped_and_not_seen(name):
     """Needs tile-verify or the PTX simulator."""
     assert find_error(name, without_all(name, UNSEEN)) is None
+
+
+def test_threads_that_do_not_meet():
+    """In the version for states that are aligned, which runs here, and in the other one, which does not."""
+    lines, meetings = planned("step"), places("step", r"tile\.sync ")
+    errors = [find_error("step", lines[:i] + lines[i + 1 :]) for i in meetings]
+    assert [error is not None for error in errors] == [True, True, False, False]
 
 
 def replaced(name, pattern, new, count=1):

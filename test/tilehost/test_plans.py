@@ -161,10 +161,17 @@ def test_no_tokens(sizes):
     check(program, sizes, "early")
 
 
-@pytest.mark.parametrize("key_decay", ["none", "const", "scalar", "vector"])
-def test_step(key_decay):
-    """Kernels whose threads work on their own."""
-    program = Program("step", key_decay, "vector", head_sizes=(64, 128), **low("f16"))
+@pytest.mark.parametrize("head_sizes", [(64, 128), (256, 64), (33, 60), (60, 33), (8, 520)], ids=str)
+@pytest.mark.parametrize(
+    "key_decay, value_decay, state_layout",
+    [("none", "vector", "kv"), ("const", "none", "vk"), ("scalar", "vector", "vk"), ("vector", "vector", "kv")],
+)
+def test_step(key_decay, value_decay, state_layout, head_sizes):
+    """Kernels of threads that share the rows of a state."""
+    program = Program(
+        "step", key_decay, value_decay, state_layout=state_layout, head_sizes=head_sizes, heads=(4, 2, 2, 4),
+        **low("f16"),
+    )  # fmt: skip
     check(program, Sizes(3, 1))
 
 

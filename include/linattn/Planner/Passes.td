@@ -234,10 +234,15 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     or too little shared memory for that, several thread blocks share an
     iteration and have a part of that dimension each.
 
-    A kernel that multiplies no two matrices, such as one of `linattn.step` or a
-    loop over tokens, is a program of its threads: each has one element of the
-    dimension that is not contracted, goes over the other one, and shares
-    nothing. What such a loop carries is in memory of the thread.
+    A kernel that multiplies no two matrices is a program of its threads, which
+    have elements of the dimension that is not contracted, and go over the other
+    one, the rows. In a loop over tokens each has one such element and shares
+    nothing; what the loop carries is in memory of the thread. In a kernel
+    without a loop, such as one of `linattn.step`, a thread has four elements that
+    follow each other, and the rows are shared by parts of the thread block, whose
+    sums are added in shared memory. A matrix is accessed 16 bytes at a time if
+    its address and strides, which are known at the launch, allow it; for others
+    the kernel has a second version, with one element a thread.
 
     What the tensors do not have is zero in shared memory: by the clipping of
     the copies where a tile ends with the tensor, otherwise by writing zeros.
