@@ -52,28 +52,6 @@
 // CHECK: tile.store_element %{{.*}} to %[[SUMS]][%[[THREAD]]]
 // CHECK-NEXT: tile.sync %{{.*}} warpgroups 1
 
-func.func @update
-// CHECK: tile.launch @update_0 blocks(%{{.*}}) ins(%{{.*}}) outs(%{{.*}} : tensor<?x64x64xf32>, tensor<?x64xf16>)
-
-// CHECK-LABEL: tile.kernel @update_0
-// CHECK-SAME: warpgroups 1
-// CHECK-DAG: %[[BLOCK:.*]] = tile.block_id
-// CHECK-DAG: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
-// CHECK-DAG: %[[GROUP:.*]] = arith.constant 128 : i32
-// CHECK-DAG: %[[LANES:.*]] = arith.constant 64 : i32
-// CHECK-DAG: %[[COUNT:.*]] = arith.constant 32 : i32
-// CHECK: scf.for %{{.*}} = %[[THREAD]] to %[[LANES]] step %[[GROUP]] : i32
-// What does not depend on the row is loaded once.
-// CHECK: llvm.load %{{.*}} : !llvm.ptr<1> -> f16
-// CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %{{.*}} to %[[LANES]] step %[[COUNT]] iter_args(%{{.*}}) -> (f32) : i32
-// CHECK-COUNT-32: llvm.load %{{.*}} : !llvm.ptr<1> -> f32
-// CHECK-NOT: llvm.load
-// CHECK-COUNT-32: llvm.store %{{.*}} : f32, !llvm.ptr<1>
-// CHECK-NOT: llvm.store
-// CHECK: scf.yield
-// CHECK: %[[HALF:.*]] = arith.truncf %[[SUM]] : f32 to f16
-// CHECK: llvm.store %[[HALF]], %{{.*}} : f16, !llvm.ptr<1>
-
 func.func @update(%s: tensor<?x64x64xf32>, %v: tensor<?x64xf16>, %o: tensor<?x64xf16>)
     -> (tensor<?x64xf16>, tensor<?x64x64xf32>) {
   %c0 = arith.constant 0 : index

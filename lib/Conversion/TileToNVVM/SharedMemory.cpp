@@ -186,6 +186,6 @@ void mlir::linattn::tile::populateSharedMemoryPatterns(
     const LoweringContext &context) {
   patterns.add<AllocLowering, StageLowering, PanelLowering, BarrierInitLowering,
                BarrierWaitLowering, BarrierArriveLowering, ElementLowering,
-               StoreElementLowering, FenceLowering, SyncLowering>(converter, patterns.getContext(),
-                                            context);
+               StoreElementLowering, FenceLowering, SyncLowering>(
+      converter, patterns.getContext(), context);
 }
