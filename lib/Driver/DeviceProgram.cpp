@@ -119,21 +119,17 @@ public:
       add(kernel, *program.target, ptxas);
   }
 
-  void run(const CompileOptions &options) {
+  LogicalResult run(const CompileOptions &options) {
     compileKernels(jobs, options);
     for (auto [kernel, job] : llvm::zip_equal(kernels, jobs))
       if (succeeded(job.code)) {
         kernel->code = std::move(*job.code);
         compiled.insert(kernel);
       }
+    return success(compiled.size() == kernels.size());
   }
   bool hasCompiled(const DeviceKernel &kernel) const {
     return compiled.contains(&kernel);
-  }
-  bool hasCompiled(const DeviceProgram &program) const {
-    return llvm::all_of(program.kernels, [&](const DeviceKernel &kernel) {
-      return hasCompiled(kernel);
-    });
   }
 
 private:
@@ -152,16 +148,10 @@ public:
 
 private:
   std::optional<DeviceProgram> lowerPortable();
-  LogicalResult compile(DeviceProgram &program,
-                        std::optional<DeviceProgram> &portable);
   /// Remembers a tile program; false if a plan has come to it before.
   bool remember(const DeviceKernel &kernel);
   void tryPlan(StringRef plan, DeviceProgram &best);
   void tryOtherPlans(DeviceProgram &best);
-  void remarkNotPortable(StringRef problem) {
-    source.emitRemark() << "no code for devices other than the target: "
-                        << problem;
-  }
 
   ModuleOp source;
   const CompileOptions &options;
@@ -187,41 +177,9 @@ std::optional<DeviceProgram> ProgramBuilder::lowerPortable() {
   }
   if (succeeded(program))
     return std::move(*program);
-  remarkNotPortable(problem);
+  source.emitRemark() << "no code for devices other than the target: "
+                      << problem;
   return std::nullopt;
-}
-
-/// Compiles a program and, at the same time, that for other devices, which is
-/// dropped if it cannot be compiled.
-LogicalResult ProgramBuilder::compile(DeviceProgram &program,
-                                      std::optional<DeviceProgram> &portable) {
-  Batch batch;
-  batch.add(program, ptxas);
-  if (portable)
-    batch.add(*portable, /*ptxas=*/std::nullopt);
-  std::vector<Diagnostic> diagnostics;
-  {
-    ScopedDiagnosticHandler handler(source.getContext(), [&](Diagnostic &diag) {
-      diagnostics.push_back(std::move(diag));
-    });
-    batch.run(options);
-  }
-  bool isFailure = !batch.hasCompiled(program);
-  std::string problem;
-  for (Diagnostic &diag : diagnostics) {
-    // If the program compiles, errors are those of the other one.
-    if (isFailure || diag.getSeverity() != DiagnosticSeverity::Error)
-      source.getContext()->getDiagEngine().emit(std::move(diag));
-    else if (problem.empty())
-      problem = diag.str();
-  }
-  if (isFailure)
-    return failure();
-  if (portable && !batch.hasCompiled(*portable)) {
-    remarkNotPortable(problem);
-    portable.reset();
-  }
-  return success();
 }
 
 /// Puts `other` in the place of a kernel of the same launches.
@@ -266,7 +224,7 @@ void ProgramBuilder::tryPlan(StringRef plan, DeviceProgram &best) {
   }
   if (!isSame)
     batch.add(*other, ptxas);
-  batch.run(options);
+  LogicalResult result = batch.run(options);
   quiet.reset();
 
   if (isSame) {
@@ -281,7 +239,7 @@ void ProgramBuilder::tryPlan(StringRef plan, DeviceProgram &best) {
     }
     return;
   }
-  if (!batch.hasCompiled(*other))
+  if (failed(result))
     return;
   source.emitRemark() << target.chip << ": plan '" << plan
                       << "' launches kernels in another way: it is for all "
@@ -321,7 +279,11 @@ FailureOr<std::vector<DeviceProgram>> ProgramBuilder::build(bool withPortable) {
   std::optional<DeviceProgram> portable;
   if (withPortable)
     portable = lowerPortable();
-  if (failed(compile(*best, portable)))
+  Batch batch;
+  batch.add(*best, ptxas);
+  if (portable)
+    batch.add(*portable, /*ptxas=*/std::nullopt);
+  if (failed(batch.run(options)))
     return failure();
   if (options.plan.empty())
     tryOtherPlans(*best);
