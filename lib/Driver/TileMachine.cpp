@@ -83,8 +83,17 @@ static int64_t getPlace(int64_t rows, int64_t row, int64_t column) {
          column % kPanelColumns;
 }
 
-/// How an operand of a contraction is stored.
+/// How an operand of a contraction is stored. Above these bits are the rows of
+/// the tile in shared memory, of which an operand may be some.
 enum Layout : int64_t { Shared = 1, Transposed = 2 };
+static constexpr int64_t kLayoutBits = 2;
+
+/// The place of element [row, column] of what is stored in a layout.
+static int64_t getPlaceIn(int64_t layout, int64_t row, int64_t column) {
+  if (layout & Transposed)
+    std::swap(row, column);
+  return getPlace(layout >> kLayoutBits, row, column);
+}
 
 /// The elements of an operand [rows, columns], in f32.
 static std::vector<float> readOperand(const uint16_t *data, int64_t layout,
@@ -96,8 +105,7 @@ static std::vector<float> readOperand(const uint16_t *data, int64_t layout,
     for (int64_t column = 0; column < columns; ++column) {
       int64_t place = row * columns + column;
       if (layout & Shared)
-        place = layout & Transposed ? getPlace(columns, column, row)
-                                    : getPlace(rows, row, column);
+        place = getPlaceIn(layout, row, column);
       result.push_back(values[data[place]]);
     }
   return result;
@@ -557,9 +565,7 @@ static void *loadOperand(const uint16_t *tile, int64_t layout, int64_t rows,
   machine->checkShared(tile, rows * columns * 2);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column)
-      result[row * columns + column] =
-          tile[layout & Transposed ? getPlace(columns, column, row)
-                                   : getPlace(rows, row, column)];
+      result[row * columns + column] = tile[getPlaceIn(layout, row, column)];
   return result;
 }
 
@@ -568,8 +574,7 @@ static void storeShared(const float *value, uint16_t *tile, int64_t layout,
   machine->checkShared(tile, rows * columns * 2);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column)
-      tile[layout & Transposed ? getPlace(columns, column, row)
-                               : getPlace(rows, row, column)] =
+      tile[getPlaceIn(layout, row, column)] =
           narrow(value[row * columns + column], element);
 }
 

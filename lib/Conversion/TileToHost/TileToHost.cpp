@@ -298,8 +298,9 @@ static Value getElementCode(HostBuilder &h, Type type) {
 
 /// How the machine names the layout of an operand.
 static Value getLayoutCode(HostBuilder &h, Value operand, bool transposed) {
-  return h.i64((isa<SharedType>(operand.getType()) ? 1 : 0) +
-               (transposed ? 2 : 0));
+  auto shared = dyn_cast<SharedType>(operand.getType());
+  return h.i64((shared ? 1 : 0) + (transposed ? 2 : 0) +
+               (shared ? shared.getRows() << 2 : 0));
 }
 
 static Type getElementType(Type type) {
@@ -375,16 +376,20 @@ static Value lowerContract(ContractOp op, ContractOp::Adaptor in,
                            HostBuilder &h) {
   auto [rows, columns] = getRegisterTileShape(op.getResult().getType());
   SharedType rhs = op.getRhs().getType();
+  // Columns of the product are rows of the tile, of 128 bytes in a panel.
+  Value rhsTile = in.getRhs();
+  if (op.getFirst())
+    rhsTile = getBehind(h, rhsTile, in.getFirst(), 2 * kPanelColumns);
   Value accumulator = in.getAccumulator();
   if (!accumulator)
     accumulator = LLVM::ZeroOp::create(h.b, h.loc, h.pointerType());
-  return h.call(
-      "contract", h.pointerType(),
-      {accumulator, h.i64(rows), h.i64(columns),
-       h.i64(op.getTransposeRhs() ? rhs.getRows() : rhs.getColumns()),
-       in.getLhs(), getLayoutCode(h, op.getLhs(), op.getTransposeLhs()),
-       in.getRhs(), getLayoutCode(h, op.getRhs(), op.getTransposeRhs()),
-       getElementCode(h, rhs.getElementType())});
+  return h.call("contract", h.pointerType(),
+                {accumulator, h.i64(rows), h.i64(columns),
+                 h.i64(op.getTransposeRhs() ? rhs.getRows() : rhs.getColumns()),
+                 in.getLhs(),
+                 getLayoutCode(h, op.getLhs(), op.getTransposeLhs()), rhsTile,
+                 getLayoutCode(h, op.getRhs(), op.getTransposeRhs()),
+                 getElementCode(h, rhs.getElementType())});
 }
 
 static Value lowerColumns(ColumnsOp op, ColumnsOp::Adaptor in, HostBuilder &h) {
@@ -430,8 +435,18 @@ static void populateRegisterPatterns(HostPatterns &patterns) {
   patterns.add<StoreSharedOp>([](auto op, auto in, HostBuilder &h) {
     auto [rows, columns] = getRegisterTileShape(op.getValue().getType());
     SharedType tile = op.getDestination().getType();
+    Value place = in.getDestination();
+    if (Value first = in.getFirst()) {
+      // The panel, then the column in it.
+      Value panel =
+          arith::DivUIOp::create(h.b, h.loc, first, h.i32(kPanelColumns));
+      Value column =
+          arith::RemUIOp::create(h.b, h.loc, first, h.i32(kPanelColumns));
+      place = getBehind(h, place, panel, tile.getRows() * kPanelColumns * 2);
+      place = getBehind(h, place, column, 2);
+    }
     h.call("store_shared", {},
-           {in.getValue(), in.getDestination(),
+           {in.getValue(), place,
             getLayoutCode(h, op.getDestination(), op.getTransposed()),
             h.i64(rows), h.i64(columns),
             getElementCode(h, tile.getElementType())});

@@ -226,10 +226,10 @@ public:
         accumulators, {}, /*clobbersMemory=*/true);
   }
 
-  void storeMatrices(Emitter &e, Value tile, SharedType type, bool transposed,
-                     int64_t row, int64_t column,
+  void storeMatrices(Emitter &e, TilePlace place, SharedType type,
+                     bool transposed, int64_t row, int64_t column,
                      ArrayRef<Value> registers) const override {
-    storeByStMatrix(e, tile, type, transposed, row, column, registers);
+    storeByStMatrix(e, place, type, transposed, row, column, registers);
   }
 };
 } // namespace

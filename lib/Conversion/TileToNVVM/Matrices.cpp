@@ -38,25 +38,29 @@ static SmallVector<Value> loadMatrices(Emitter &e, Value address, int64_t count,
 /// The address that this thread gives for four matrices: the 16 rows of its
 /// warp from `row` on, and 16 columns. `transposed`: rows lie along the columns
 /// of the tile.
-static Value getFragmentAddress(Emitter &e, Value tile, SharedType type,
+static Value getFragmentAddress(Emitter &e, TilePlace place, SharedType type,
                                 bool transposed, int64_t row, int64_t column) {
   MatrixLane lane(e);
   Value warp = e.warpInGroup();
   // The rows of a warp are two units of one row of the tile then.
   if (transposed)
-    return getMatrixAddress(e, tile, type,
+    return getMatrixAddress(e, place.tile, type,
                             e.add(lane.low, e.shl(lane.fourth, 3)),
                             e.add(e.shl(warp, 1), lane.second), column, row);
+  // Units start at even ones.
+  Value unit = lane.fourth;
+  if (place.unit)
+    unit = e.exclusiveOr(unit, place.unit);
   return getMatrixAddress(
-      e, tile, type,
-      e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)),
-      lane.fourth, row, column);
+      e, place.tile, type,
+      e.add(e.add(lane.low, e.shl(lane.second, 3)), e.shl(warp, 4)), unit, row,
+      column);
 }
 
 SmallVector<Value>
 mlir::linattn::tile::loadLhsFragment(Emitter &e, Value tile, SharedType type,
                                      bool transposed, int64_t row, int64_t k) {
-  Value address = getFragmentAddress(e, tile, type, transposed, row, k);
+  Value address = getFragmentAddress(e, {tile, {}}, type, transposed, row, k);
   return loadMatrices(e, address, 4, transposed);
 }
 
@@ -78,11 +82,11 @@ mlir::linattn::tile::loadRhsFragments(Emitter &e, Value tile, SharedType type,
   return loadMatrices(e, address, 2 * count, transposed);
 }
 
-void mlir::linattn::tile::storeByStMatrix(Emitter &e, Value tile,
+void mlir::linattn::tile::storeByStMatrix(Emitter &e, TilePlace place,
                                           SharedType type, bool transposed,
                                           int64_t row, int64_t column,
                                           ArrayRef<Value> registers) {
-  Value address = getFragmentAddress(e, tile, type, transposed, row, column);
+  Value address = getFragmentAddress(e, place, type, transposed, row, column);
   NVVM::StMatrixOp::create(
       e.b, e.loc, address, registers,
       transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,

@@ -40,8 +40,9 @@ SmallVector<Value> loadLhsFragment(Emitter &e, Value tile, SharedType type,
                                    bool transposed, int64_t row, int64_t k);
 
 /// Stores such a block by stmatrix.
-void storeByStMatrix(Emitter &e, Value tile, SharedType type, bool transposed,
-                     int64_t row, int64_t column, ArrayRef<Value> registers);
+void storeByStMatrix(Emitter &e, TilePlace place, SharedType type,
+                     bool transposed, int64_t row, int64_t column,
+                     ArrayRef<Value> registers);
 
 /// Registers of a right operand [k, n], 16 x 8 to two registers, the same in
 /// all warps: one or two (`count`) such blocks from column `column` on. The

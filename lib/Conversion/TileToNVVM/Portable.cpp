@@ -113,22 +113,23 @@ public:
     return SmallVector<Value>(accumulators);
   }
 
-  void storeMatrices(Emitter &e, Value tile, SharedType type, bool transposed,
-                     int64_t row, int64_t column,
+  void storeMatrices(Emitter &e, TilePlace place, SharedType type,
+                     bool transposed, int64_t row, int64_t column,
                      ArrayRef<Value> registers) const override {
     if (chip.hasStMatrix())
-      return storeByStMatrix(e, tile, type, transposed, row, column, registers);
+      return storeByStMatrix(e, place, type, transposed, row, column,
+                             registers);
     // Lane l has the pair of columns 2 (l % 4) of row l / 4, of rows 8 further,
     // and both of the next eight columns.
     Value lane = e.lane();
     if (transposed) {
-      Value place = e.offset(tile, e.shl(e.shr(lane, 2), 1));
+      Value tile = e.offset(place.tile, e.shl(e.shr(lane, 2), 1));
       Value laneRow = e.shl(e.bits(lane, 3), 1);
       Value unit = e.shl(e.warpInGroup(), 1);
       for (auto [i, value] : llvm::enumerate(registers))
         for (int64_t high : {0, 1}) {
           Value address =
-              getMatrixAddress(e, place, type, e.add(laneRow, high),
+              getMatrixAddress(e, tile, type, e.add(laneRow, high),
                                e.add(unit, i % 2), column + 8 * (i / 2), row);
           Value half = arith::TruncIOp::create(e.b, e.loc, e.b.getI16Type(),
                                                e.shr(value, 16 * high));
@@ -140,7 +141,8 @@ public:
     Value within = e.shl(e.bits(lane, 3), 2);
     for (auto [i, value] : llvm::enumerate(registers)) {
       Value address =
-          getMatrixAddress(e, e.offset(tile, within), type, laneRow, e.i32(0),
+          getMatrixAddress(e, e.offset(place.tile, within), type, laneRow,
+                           place.unit ? place.unit : e.i32(0),
                            row + 8 * (i % 2), column + 8 * (i / 2));
       LLVM::StoreOp::create(e.b, e.loc, value, address, 4);
     }

@@ -66,6 +66,10 @@ struct ContractLowering : TilePattern<ContractOp> {
         getRegisterTileShape(op.getResult().getType());
     c.rhs = adaptor.getRhs();
     c.rhsType = op.getRhs().getType();
+    // Columns of the product are rows of the tile, from which eight on the
+    // swizzle repeats.
+    if (op.getFirst())
+      c.rhs = e.offset(c.rhs, e.mul(adaptor.getFirst(), kPanelRowBytes));
     c.transposeRhs = op.getTransposeRhs();
     c.depth = c.transposeRhs ? c.rhsType.getRows() : c.rhsType.getColumns();
     c.transposeLhs = op.getTransposeLhs();
@@ -356,6 +360,14 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
     SharedType tile = op.getDestination().getType();
     auto [rows, columns] = getRegisterTileShape(op.getValue().getType());
     SmallVector<Value> elements = e.unpack(adaptor.getValue());
+    TilePlace place{adaptor.getDestination(), {}};
+    if (op.getFirst()) {
+      // The panel, and the units of a row in it, which the swizzle permutes.
+      Value panel = e.shr(adaptor.getFirst(), 6);
+      place.tile =
+          e.offset(place.tile, e.mul(panel, tile.getRows() * kPanelRowBytes));
+      place.unit = e.bits(e.shr(adaptor.getFirst(), 3), 7);
+    }
     size_t next = 0;
     for (int64_t row = 0; row < rows; row += kInstructionRows)
       for (int64_t column = 0; column < columns; column += 16) {
@@ -363,8 +375,8 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
         for (int64_t i = 0; i < 4; ++i, next += 2)
           registers.push_back(e.packHalves(tile.getElementType(),
                                            elements[next], elements[next + 1]));
-        target.storeMatrices(e, adaptor.getDestination(), tile,
-                             op.getTransposed(), row, column, registers);
+        target.storeMatrices(e, place, tile, op.getTransposed(), row, column,
+                             registers);
       }
     rewriter.eraseOp(op);
     return success();

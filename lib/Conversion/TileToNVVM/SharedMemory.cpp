@@ -117,6 +117,8 @@ struct BarrierArriveLowering : TilePattern<BarrierArriveOp> {
                "{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [$0]; }",
                {}, {barrier});
     });
+    // The others must not wait for the next phase in its place.
+    NVVM::SyncWarpOp::create(rewriter, loc, e.i32(-1));
     rewriter.eraseOp(op);
     return success();
   }

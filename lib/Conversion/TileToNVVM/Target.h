@@ -47,6 +47,14 @@ struct TileCopy {
   Tensor getTensor() const { return Tensor(tensor, coordinates.size()); }
 };
 
+/// Where a tile in registers lies in one in shared memory.
+struct TilePlace {
+  Value tile;
+  /// The first unit of eight columns that it takes in each row of a panel, or
+  /// null if it starts where the tile does.
+  Value unit;
+};
+
 /// The operands of a contraction. The left one is an address in shared memory
 /// or registers.
 struct Contraction {
@@ -111,7 +119,7 @@ public:
   /// Stores a 16 x 16 block of each warp, rows 16 w on of the block of 64 rows
   /// at `row`, from four registers; if `transposed`, rows are columns of the
   /// tile.
-  virtual void storeMatrices(Emitter &e, Value tile, SharedType type,
+  virtual void storeMatrices(Emitter &e, TilePlace place, SharedType type,
                              bool transposed, int64_t row, int64_t column,
                              ArrayRef<Value> registers) const = 0;
 };

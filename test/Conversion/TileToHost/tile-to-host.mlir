@@ -160,14 +160,15 @@ tile.kernel @work(
   }
 }
 
-// Columns are copied, and a transposed tile has a layout of its own.
+// Columns are copied, and a transposed tile has a layout of its own, in which the
+// rows of the tile stand above two bits.
 // CHECK-LABEL: func.func private @columns
 // CHECK:         %[[X:.*]] = llvm.call @linattn_tile_constant
 // CHECK:         %[[RIGHT:.*]] = llvm.call @linattn_tile_new
 // CHECK-COUNT-2: scf.for
 // CHECK:         llvm.load
 // CHECK:         llvm.store
-// CHECK-DAG:     %[[SHARED_TRANSPOSED:.*]] = arith.constant 3 : i64
+// CHECK-DAG:     %[[SHARED_TRANSPOSED:.*]] = arith.constant 259 : i64
 // CHECK-DAG:     %[[BF16:.*]] = arith.constant 1 : i64
 // CHECK:         llvm.call @linattn_tile_store_shared(%[[RIGHT]], %{{.*}}, %[[SHARED_TRANSPOSED]], %{{.*}}, %{{.*}}, %[[BF16]])
 tile.kernel @columns() warpgroups 1 {
@@ -175,6 +176,27 @@ tile.kernel @columns() warpgroups 1 {
   %x = tile.constant 0.0 : !tile.accumulator<64, 128, f32>
   %right = tile.columns %x from 64 : !tile.accumulator<64, 128, f32> -> !tile.accumulator<64, 64, f32>
   tile.store_shared %right to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+}
+
+// Parts of a product are computed from rows of the tile, 128 bytes each, and go to
+// columns of one of its panels.
+
+// CHECK-LABEL: func.func private @parts(
+// CHECK:         %[[BYTES:.*]] = arith.muli %{{.*}}, %c128_i64
+// CHECK:         %[[ROWS:.*]] = llvm.getelementptr %{{.*}}[%[[BYTES]]] {{.*}} i8
+// CHECK:         llvm.call @linattn_tile_contract({{.*}}, %[[ROWS]],
+// CHECK:         arith.remui
+// CHECK:         llvm.call @linattn_tile_store_shared
+tile.kernel @parts() warpgroups 3 {
+  %c32 = arith.constant 32 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  tile.role "both" first 0 count 2 registers 168 {
+  ^bb0(%group: i32):
+    %first = arith.muli %group, %c32 : i32
+    %p = tile.contract %a, %a columns %first : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 32, f32>
+    %x = tile.wait %p : !tile.pending<64, 32, f32> -> !tile.accumulator<64, 32, f32>
+    tile.store_shared %x to %a columns %first : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
+  }
 }
 
 // Threads that work on their own.

@@ -60,7 +60,7 @@ tile.kernel @kernel(%g: !tile.global<2, 64, bf16>) warpgroups 2 {
 // -----
 
 // CHECK-LABEL: llvm.func @contract
-tile.kernel @contract() warpgroups 1 {
+tile.kernel @contract(%first: i32) warpgroups 1 {
   %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
   %b = tile.alloc {offset = 8192 : i64} : !tile.shared<1, 64, 64, bf16>
   %z = tile.constant 0.0 : !tile.accumulator<64, 64, f32>
@@ -85,6 +85,18 @@ tile.kernel @contract() warpgroups 1 {
   tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
   // CHECK-COUNT-4: nvvm.stmatrix {{.*}}layout = #nvvm.mma_layout<col>
   tile.store_shared %x to %a transposed : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  // Some columns of a product are rows of the tile, whose bytes are 128 each; in
+  // the tile they flip bits of the units that the swizzle permutes.
+  // CHECK: %[[BYTES:.*]] = arith.muli %{{.*}}, %c128_i32
+  // CHECK: llvm.getelementptr %{{.*}}[%[[BYTES]]]
+  // CHECK: wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16
+  %h = tile.contract %a, %b columns %first : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 32, f32>
+  %half = tile.wait %h : !tile.pending<64, 32, f32> -> !tile.accumulator<64, 32, f32>
+  // CHECK: %[[UNITS:.*]] = arith.shrui %{{.*}}, %c3_i32
+  // CHECK: %[[UNIT:.*]] = arith.andi %[[UNITS]], %c7_i32
+  // CHECK: arith.xori %{{.*}}, %[[UNIT]]
+  // CHECK-COUNT-2: nvvm.stmatrix
+  tile.store_shared %half to %a columns %first : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
   // The right half of the columns: the last 16 of 32 elements.
   // CHECK: %[[ELEMENT:.*]] = llvm.extractvalue %{{.*}}[16]
   // CHECK: llvm.insertvalue %[[ELEMENT]], %{{.*}}[0]

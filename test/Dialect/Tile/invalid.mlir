@@ -79,6 +79,22 @@ func.func @contract_transpose(%a: !tile.shared<1, 64, 64, bf16>, %b: !tile.share
 
 // -----
 
+func.func @contract_columns(%a: !tile.shared<1, 64, 64, bf16>, %first: i32) {
+  // expected-error @below {{expects a right operand that is not transposed, of which some columns are multiplied}}
+  %0 = tile.contract %a, %a transposed columns %first : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 32, f32>
+  return
+}
+
+// -----
+
+func.func @contract_more_columns(%a: !tile.shared<1, 64, 64, bf16>, %first: i32) {
+  // expected-error @below {{expects a result of 64 x 64, but got 64 x 128}}
+  %0 = tile.contract %a, %a columns %first : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 128, f32>
+  return
+}
+
+// -----
+
 func.func @contract_registers(%a: !tile.operand<64, 64, bf16>, %b: !tile.shared<1, 64, 64, bf16>) {
   // expected-error @below {{expects a left operand in shared memory to transpose}}
   %0 = tile.contract %a transposed, %b : !tile.operand<64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
@@ -224,6 +240,22 @@ func.func @load_operand_shape(%s: !tile.shared<1, 64, 128, bf16>) {
 func.func @store_shared_shape(%a: !tile.accumulator<64, 64, f32>, %s: !tile.shared<1, 64, 128, bf16>) {
   // expected-error @below {{expects one tile of 64 x 64, but got '!tile.shared<1, 64, 128, bf16>'}}
   tile.store_shared %a to %s : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 128, bf16>
+  return
+}
+
+// -----
+
+func.func @store_shared_columns(%a: !tile.accumulator<64, 24, f32>, %s: !tile.shared<1, 64, 128, bf16>, %first: i32) {
+  // expected-error @below {{expects 16, 32 or 64 columns of a tile, but got 24}}
+  tile.store_shared %a to %s columns %first : !tile.accumulator<64, 24, f32> to !tile.shared<1, 64, 128, bf16>
+  return
+}
+
+// -----
+
+func.func @store_shared_rows(%a: !tile.accumulator<64, 32, f32>, %s: !tile.shared<1, 64, 64, bf16>, %first: i32) {
+  // expected-error @below {{expects rows of the accumulator to be rows of the tile, of which it has some columns}}
+  tile.store_shared %a to %s transposed columns %first : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
   return
 }
 

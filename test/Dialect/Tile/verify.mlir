@@ -251,3 +251,126 @@ tile.kernel @writes_elements_early(%x: f32) warpgroups 1 {
   // expected-note @below {{this is the other access}}
   tile.store_element %x to %v[%thread] : !tile.shared_vector<1, 128>
 }
+
+// -----
+
+// Two warpgroups compute halves of a product for each other.
+tile.kernel @halves(%n: i32) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c3 = arith.constant 3 : i32
+  %c32 = arith.constant 32 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<2, 64, 64, bf16>
+  %b = tile.alloc {offset = 16384 : i64} : !tile.shared<2, 64, 64, bf16>
+  tile.role "both" first 0 count 2 registers 240 {
+  ^bb0(%group: i32):
+    %first = arith.muli %group, %c32 : i32
+    %mine = tile.stage %a[%group] : !tile.shared<2, 64, 64, bf16> -> !tile.shared<1, 64, 64, bf16>
+    %z = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+    tile.store_shared %z to %mine : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+    tile.fence
+    tile.sync %c3 warpgroups 2
+    %last = scf.for %i = %c0 to %n step %c1 iter_args(%turn = %c0) -> i32 : i32 {
+      %both = tile.stage %b[%turn] : !tile.shared<2, 64, 64, bf16> -> !tile.shared<1, 64, 64, bf16>
+      %p = tile.contract %mine, %mine columns %first : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 32, f32>
+      %x = tile.wait %p : !tile.pending<64, 32, f32> -> !tile.accumulator<64, 32, f32>
+      tile.store_shared %x to %both columns %first : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
+      tile.fence
+      tile.sync %c3 warpgroups 2
+      %q = tile.contract %mine, %both : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+      %y = tile.wait %q : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+      %other = arith.xori %turn, %c1 : i32
+      scf.yield %other : i32
+    }
+  }
+}
+
+// -----
+
+// The same with one buffer: the half of the next round may come too early.
+tile.kernel @halves_of_one(%n: i32) warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c3 = arith.constant 3 : i32
+  %c32 = arith.constant 32 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<2, 64, 64, bf16>
+  %both = tile.alloc {offset = 16384 : i64} : !tile.shared<1, 64, 64, bf16>
+  tile.role "both" first 0 count 2 registers 240 {
+  ^bb0(%group: i32):
+    %first = arith.muli %group, %c32 : i32
+    %mine = tile.stage %a[%group] : !tile.shared<2, 64, 64, bf16> -> !tile.shared<1, 64, 64, bf16>
+    %x = tile.constant 1.0 : !tile.accumulator<64, 32, f32>
+    %z = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+    tile.store_shared %z to %mine : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+    scf.for %i = %c0 to %n step %c1 : i32 {
+      // expected-note @below {{this is the other access}}
+      tile.store_shared %x to %both columns %first : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
+      tile.fence
+      tile.sync %c3 warpgroups 2
+      // expected-error @below {{accesses what another warp may not have written yet: expects a tile.sync or a barrier between both}}
+      %q = tile.contract %mine, %both : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+      %y = tile.wait %q : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+    }
+  }
+}
+
+// -----
+
+tile.kernel @same_half() warpgroups 2 {
+  %c0 = arith.constant 0 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  tile.role "both" first 0 count 2 registers 240 {
+  ^bb0(%group: i32):
+    %x = tile.constant 1.0 : !tile.accumulator<64, 32, f32>
+    // expected-error @below {{accesses what another warp may not have written yet}}
+    // expected-note @below {{this is the other access}}
+    tile.store_shared %x to %a columns %c0 : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
+  }
+}
+
+// -----
+
+tile.kernel @no_half() warpgroups 1 {
+  %c48 = arith.constant 48 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 32, f32>
+  // expected-error @below {{expects columns from a multiple of 32 below 64, but got 48}}
+  tile.store_shared %x to %a columns %c48 : !tile.accumulator<64, 32, f32> to !tile.shared<1, 64, 64, bf16>
+}
+
+// -----
+
+tile.kernel @no_such_columns() warpgroups 1 {
+  %c1 = arith.constant 1 : i32
+  %c40 = arith.constant 40 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+  tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+  tile.fence
+  tile.sync %c1 warpgroups 1
+  // expected-error @below {{expects columns from a multiple of 8 up to 32 that follows from the arguments of the kernel}}
+  %p = tile.contract %a, %a columns %c40 : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 32, f32>
+  %y = tile.wait %p : !tile.pending<64, 32, f32> -> !tile.accumulator<64, 32, f32>
+}
+
+// -----
+
+// With as many segments as tokens the loop would run once at most.
+tile.kernel @segments(%tokens: i32, %segments: i32) warpgroups 1 {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %a = tile.alloc {offset = 0 : i64} : !tile.shared<1, 64, 64, bf16>
+  %x = tile.constant 1.0 : !tile.accumulator<64, 64, f32>
+  %chunks = arith.ceildivui %tokens, %c64 : i32
+  %count = arith.ceildivui %chunks, %segments : i32
+  scf.for %i = %c0 to %count step %c1 : i32 {
+    // expected-note @below {{this is the other access}}
+    tile.store_shared %x to %a : !tile.accumulator<64, 64, f32> to !tile.shared<1, 64, 64, bf16>
+    tile.fence
+    tile.sync %c1 warpgroups 1
+    // expected-error @below {{accesses what another warp may not have written yet}}
+    %p = tile.contract %a, %a : !tile.shared<1, 64, 64, bf16>, !tile.shared<1, 64, 64, bf16> -> !tile.pending<64, 64, f32>
+    %y = tile.wait %p : !tile.pending<64, 64, f32> -> !tile.accumulator<64, 64, f32>
+  }
+}

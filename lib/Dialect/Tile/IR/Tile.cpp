@@ -50,7 +50,7 @@ void TileDialect::initialize() {
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t groups, int64_t columnBlocks,
-                               int64_t stages, bool, bool, bool, bool) {
+                               int64_t stages, bool, bool, bool, bool, bool) {
   for (auto [name, value, limit] :
        {std::tuple("groups", groups, int64_t(7)),
         std::tuple("column_blocks", columnBlocks, int64_t(64)),
@@ -417,6 +417,11 @@ LogicalResult ContractOp::verify() {
            << "expects the contracted size to be a multiple of 16, but got "
            << lhsK;
   auto [rows, columns] = getRegisterTileShape(getResult().getType());
+  if (getFirst() && getTransposeRhs())
+    return emitOpError() << "expects a right operand that is not transposed, "
+                            "of which some columns are multiplied";
+  if (getFirst() && columns < n)
+    n = columns;
   if (rows != m || columns != n)
     return emitOpError() << "expects a result of " << m << " x " << n
                          << ", but got " << rows << " x " << columns;
@@ -512,6 +517,15 @@ LogicalResult StoreSharedOp::verify() {
   auto [rows, columns] = getRegisterTileShape(getValue().getType());
   if (getTransposed())
     std::swap(rows, columns);
+  if (getFirst()) {
+    if (getTransposed())
+      return emitOpError() << "expects rows of the accumulator to be rows of "
+                              "the tile, of which it has some columns";
+    if (kPanelColumns % columns != 0 || columns % 16 != 0)
+      return emitOpError() << "expects 16, 32 or 64 columns of a tile, but got "
+                           << columns;
+    columns = tile.getColumns();
+  }
   if (tile.getStages() != 1 || tile.getRows() != rows ||
       tile.getColumns() != columns)
     return emitOpError() << "expects one tile of " << rows << " x " << columns

@@ -165,6 +165,24 @@ private:
           if (failed(executeKernel(*copy, options)))
             return failure();
         }
+    // Where there are several numbers, loops may end with one of them and not
+    // run far if all are the same.
+    SmallVector<unsigned> numbers;
+    for (BlockArgument arg : kernel.getBody().getArguments())
+      if (arg.getType().isInteger(32))
+        numbers.push_back(arg.getArgNumber());
+    if (numbers.size() < 2)
+      return success();
+    options.size = 705;
+    options.block = 1;
+    options.takeUnknown = true;
+    for (unsigned number : numbers)
+      for (bool lastFirst : {false, true}) {
+        options.only = number;
+        options.lastFirst = lastFirst;
+        if (failed(executeKernel(*copy, options)))
+          return failure();
+      }
     return success();
   }
 };

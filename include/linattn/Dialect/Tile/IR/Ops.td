@@ -331,7 +331,7 @@ def Tile_ConstantOp : Tile_Op<"constant", [Pure]> {
   let assemblyFormat = "$value attr-dict `:` type($result)";
 }
 
-def Tile_ContractOp : Tile_Op<"contract"> {
+def Tile_ContractOp : Tile_Op<"contract", [AttrSizedOperandSegments]> {
   let summary = "Multiply two 16-bit tiles, asynchronously";
   let description = [{
     `accumulator + lhs * rhs`, or `lhs * rhs` without an accumulator. The left
@@ -339,6 +339,10 @@ def Tile_ContractOp : Tile_Op<"contract"> {
     [K, N] in shared memory. A tile in shared memory has the contracted
     dimension in its columns: [M, K] and [N, K]; `transpose_lhs` and
     `transpose_rhs` say that it has them in its rows: [K, M] and [K, N].
+
+    With `columns` from a number on, only that many of the N as the result has
+    are multiplied; the right operand must not be transposed then. So warpgroups
+    can compute parts of one product.
 
     The operands must not change before the result has been waited for. A loop
     may carry the result in flight to its next round; the result of the round
@@ -348,12 +352,19 @@ def Tile_ContractOp : Tile_Op<"contract"> {
   }];
   let arguments = (ins
     AnyTypeOf<[Tile_SharedType, Tile_OperandType]>:$lhs, Tile_SharedType:$rhs,
-    Optional<Tile_AccumulatorType>:$accumulator,
+    Optional<I32>:$first, Optional<Tile_AccumulatorType>:$accumulator,
     UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
   let results = (outs Tile_PendingType:$result);
+  let builders = [OpBuilder<
+    (ins "Type":$result, "Value":$lhs, "Value":$rhs, "Value":$accumulator,
+     "bool":$transposeLhs, "bool":$transposeRhs), [{
+      build($_builder, $_state, result, lhs, rhs, /*first=*/Value(),
+            accumulator, transposeLhs, transposeRhs);
+    }]>];
   let assemblyFormat = [{
     $lhs (`transposed` $transpose_lhs^)? `,` $rhs (`transposed` $transpose_rhs^)?
-      (`into` $accumulator^)? attr-dict `:` type($lhs) `,` type($rhs)
+      (`columns` $first^)? (`into` $accumulator^)? attr-dict
+      `:` type($lhs) `,` type($rhs)
       (`into` type($accumulator)^)? `->` type($result)
   }];
   let hasVerifier = 1;
@@ -467,14 +478,22 @@ def Tile_LoadOperandOp : Tile_Op<"load_operand"> {
 def Tile_StoreSharedOp : Tile_Op<"store_shared"> {
   let summary = "Round an accumulator into a tile in shared memory";
   let description = [{
-    With `transposed`, rows of the accumulator are columns of the tile. Lowers
-    to `stmatrix`, with `.trans` if transposed.
+    With `transposed`, rows of the accumulator are columns of the tile. With
+    `columns` from a multiple of 16 on, the accumulator is that many columns of
+    one panel of the tile as it has itself. Lowers to `stmatrix`, with `.trans`
+    if transposed.
   }];
   let arguments = (ins Tile_AccumulatorType:$value,
-                       Tile_SharedType:$destination, UnitAttr:$transposed);
+                       Tile_SharedType:$destination, Optional<I32>:$first,
+                       UnitAttr:$transposed);
+  let builders = [OpBuilder<
+    (ins "Value":$value, "Value":$destination, "bool":$transposed), [{
+      build($_builder, $_state, value, destination, /*first=*/Value(),
+            transposed);
+    }]>];
   let assemblyFormat = [{
-    $value `to` $destination (`transposed` $transposed^)? attr-dict
-      `:` type($value) `to` type($destination)
+    $value `to` $destination (`transposed` $transposed^)? (`columns` $first^)?
+      attr-dict `:` type($value) `to` type($destination)
   }];
   let hasVerifier = 1;
 }

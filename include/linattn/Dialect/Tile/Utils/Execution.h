@@ -20,6 +20,10 @@ struct ExecutionOptions {
   /// The value of all integer arguments. Integers in global memory are
   /// multiples of it, in rising order, as offsets of sequences are.
   int64_t size = 1;
+  /// The number of the only argument with that value, if others are 2: of a
+  /// sequence in segments, the number of tokens is larger than that of
+  /// segments.
+  std::optional<unsigned> only;
   int64_t block = 0;
   /// Whether branches are taken whose condition depends on data.
   bool takeUnknown = true;
