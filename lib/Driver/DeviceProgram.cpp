@@ -17,6 +17,8 @@ using namespace mlir::linattn;
 
 /// The ways to place kernels that are tried, in order of preference.
 static constexpr StringLiteral kPlans[] = {
+    "transpose-states=true share-operands=true",
+    "transpose-states=true share-operands=true recompute=true",
     "transpose-states=true",
     "early=true state-first=true publish-first=true",
     "",

@@ -96,7 +96,8 @@ private:
   tile::PlanAttr getAttr(const Plan &plan) {
     return tile::PlanAttr::get(&getContext(), plan.groups, plan.columnBlocks,
                                plan.stages, plan.early, plan.stateFirst,
-                               plan.publishFirst, plan.recompute);
+                               plan.publishFirst, plan.recompute,
+                               !plan.shared.empty());
   }
 
   LogicalResult convert(scf::ForallOp forall, StringRef name,
@@ -136,6 +137,8 @@ private:
       plan->stateFirst = given.getStateFirst();
       plan->publishFirst = given.getPublishFirst();
       plan->recompute = given.getRecompute();
+      if (given.getShareOperands())
+        linattn::shareOperands(*body, *plan);
     } else {
       if (stages > 0)
         plan->stages = stages;
@@ -143,6 +146,10 @@ private:
       plan->stateFirst = stateFirst;
       plan->publishFirst = publishFirst;
       plan->recompute |= recompute;
+      if (shareOperands)
+        linattn::shareOperands(*body, *plan);
+      // Kernels that go on where another segment has ended are few and long.
+      plan->early |= !plan->shared.empty() && !body->prologues.empty();
     }
     plan->early &= plan->stages > 1;
     return build(forall, name, symbols, plan->groups + 1, plan->columnBlocks,

@@ -45,6 +45,7 @@ void linattn::buildNormalFormToTilePipeline(
   plan.stateFirst = options.stateFirst;
   plan.publishFirst = options.publishFirst;
   plan.recompute = options.recompute;
+  plan.shareOperands = options.shareOperands;
   pm.addPass(createLinattnKernelsToTile(plan));
   // Kernels at the same time: each is on its own from here on.
   OpPassManager &kernel = pm.nest<tile::KernelOp>();

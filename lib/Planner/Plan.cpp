@@ -27,6 +27,8 @@ bool Plan::isSplit(const KernelBody &body, Value tile, unsigned dim) const {
 int64_t Plan::getLocalSize(const KernelBody &body, Value tile,
                            unsigned dim) const {
   int64_t size = getTileType(tile).getDimSize(dim);
+  if (dim == 1 && shared.contains(tile))
+    return size / groups;
   return isSplit(body, tile, dim) ? splitWidth : size;
 }
 
@@ -117,6 +119,49 @@ SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,
            std::pair(getRank(body.contractions[b]), b);
   });
   return order;
+}
+
+void linattn::shareOperands(const KernelBody &body, Plan &plan) {
+  // All that is read anywhere, to see that a product has no other readers.
+  SmallVector<Value> readers;
+  for (const Contraction &contraction : body.contractions)
+    llvm::append_range(
+        readers, ArrayRef{contraction.lhs, contraction.rhs, contraction.init});
+  for (auto *stores : {&body.storesInLoop, &body.storesAfterLoop})
+    for (const OutputStore &store : *stores)
+      readers.push_back(store.tile);
+  for (BlockArgument state : body.states)
+    readers.push_back(body.getNext(state));
+  auto isCut = [&](Value tile) {
+    return plan.isSplit(body, tile, 0) || plan.isSplit(body, tile, 1);
+  };
+  auto canShare = [&](Value tile) {
+    int64_t columns = getTileType(tile).getDimSize(1);
+    if (isCut(tile) || columns % (plan.groups * 16) != 0 ||
+        tile::kPanelColumns % (columns / plan.groups) != 0)
+      return false;
+    llvm::SetVector<Value> leaves = getLeaves(tile, body);
+    return !leaves.empty() && llvm::all_of(leaves, [&](Value leaf) {
+      const Contraction *contraction = body.getContraction(leaf);
+      return contraction && contraction->startsFromZero() && !isCut(leaf) &&
+             !contraction->transposeRhs &&
+             getPlacement(body, *contraction, false) == Placement::Loaded &&
+             llvm::all_of(readers, [&](Value reader) {
+               return reader == tile || !getLeaves(reader, body).contains(leaf);
+             });
+    });
+  };
+  if (plan.groups < 2)
+    return;
+  for (const Contraction &contraction : body.contractions)
+    for (bool isLhs : {true, false}) {
+      Value tile = isLhs ? contraction.lhs : contraction.rhs;
+      if (getPlacement(body, contraction, isLhs) != Placement::Staged ||
+          !canShare(tile))
+        continue;
+      plan.shared.insert(tile);
+      plan.shared.insert_range(getLeaves(tile, body));
+    }
 }
 
 //===----------------------------------------------------------------------===//

@@ -46,6 +46,10 @@ struct Plan {
   bool publishFirst = false;
   /// Whether masks are computed anew for each chunk, to save registers.
   bool recompute = false;
+  /// Operands in shared memory that are the same for all warpgroups, and the
+  /// products that they are computed from: each warpgroup computes some columns
+  /// of them.
+  llvm::DenseSet<Value> shared;
   int64_t consumerRegisters = 240;
   int64_t producerRegisters = 24;
 
@@ -82,6 +86,9 @@ SmallVector<unsigned> getIssueOrder(const KernelBody &body, const Plan &plan);
 bool needsNoOther(const KernelBody &body, const Contraction &contraction);
 /// Whether a contraction needs nothing but loaded tiles.
 bool needsLoadsOnly(const KernelBody &body, const Contraction &contraction);
+
+/// Lets warpgroups compute parts of operands for each other, where they can.
+void shareOperands(const KernelBody &body, Plan &plan);
 
 /// The plan that is chosen, if one fits.
 std::optional<Plan> findPlan(const KernelBody &body,

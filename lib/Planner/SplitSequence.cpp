@@ -37,8 +37,12 @@ namespace linattn {
 using namespace mlir;
 using namespace mlir::linattn;
 
-/// A segment of fewer chunks is not worth the launch that it costs.
+/// A segment of fewer chunks is not worth what it costs.
 static constexpr int64_t kMinChunks = 8;
+/// What two passes cost, in chunks: one for segments to begin with, and of the
+/// pass that computes states only, this many tenths of each chunk.
+static constexpr int64_t kSplitChunks = 17;
+static constexpr int64_t kStateTenths = 6;
 
 //===----------------------------------------------------------------------===//
 // Parts of kernels
@@ -591,8 +595,15 @@ private:
     Value most =
         arith::DivSIOp::create(b, loc, splitter.getChunks(), index(kMinChunks));
     count = arith::MinSIOp::create(b, loc, count, most);
-    Value pays = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, count,
-                                       index(1));
+    // What one pass costs more than two do: with s segments of c chunks, c
+    // against 1.6 c / s and a constant.
+    Value chunks = splitter.getChunks();
+    Value one = arith::MulIOp::create(
+        b, loc, arith::SubIOp::create(b, loc, chunks, index(kSplitChunks)),
+        arith::MulIOp::create(b, loc, count, index(10)));
+    Value two = arith::MulIOp::create(b, loc, chunks, index(10 + kStateTenths));
+    Value pays =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, one, two);
     auto ifOp = scf::IfOp::create(b, loc, kernel.getResultTypes(), pays,
                                   /*withElseRegion=*/true);
     b.replaceAllUsesWith(kernel.getResults(), ifOp.getResults());

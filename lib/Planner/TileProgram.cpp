@@ -53,24 +53,31 @@ void TileProgram::findEarly() {
                          : !body.isCarried(leaf);
     });
   };
-  // Only operands are carried to the next iteration, so nothing else may need
-  // these contractions.
+  // Only operands are carried to the next iteration, in registers or in the
+  // other one of two buffers, so nothing else may need these contractions.
   bool isNeeded =
       llvm::any_of(body.storesInLoop,
                    [&](const OutputStore &store) { return reads(store.tile); });
   for (const Contraction &contraction : body.contractions) {
-    isNeeded |= reads(contraction.rhs) || reads(contraction.init);
-    if (!reads(contraction.lhs))
-      continue;
-    if (getPlacement(body, contraction, true) == Placement::Registers &&
-        canBeEarly(contraction.lhs))
-      ahead.push_back(&contraction);
-    else
-      isNeeded = true;
+    isNeeded |= reads(contraction.init);
+    for (bool isLhs : {true, false}) {
+      Value tile = isLhs ? contraction.lhs : contraction.rhs;
+      if (!reads(tile))
+        continue;
+      Placement placement = getPlacement(body, contraction, isLhs);
+      if (canBeEarly(tile) && placement == Placement::Registers)
+        ahead.push_back(&contraction);
+      else if (canBeEarly(tile) && placement == Placement::Staged &&
+               plan.shared.contains(tile))
+        aheadBuffers.insert(tile);
+      else
+        isNeeded = true;
+    }
   }
-  if (isNeeded || ahead.empty()) {
+  if (isNeeded || (ahead.empty() && aheadBuffers.empty())) {
     early.clear();
     ahead.clear();
+    aheadBuffers.clear();
   }
 }
 
@@ -84,9 +91,17 @@ std::pair<int64_t, int64_t> TileProgram::getLocalShape(Value tile) const {
 
 Value TileProgram::getGlobalIndex(OpBuilder &at, Value tile, unsigned dim,
                                   Value index) {
+  if (dim == 1 && plan.shared.contains(tile))
+    return arith::AddIOp::create(at, loc, index, getSharedColumn(at, tile));
   if (!plan.isSplit(body, tile, dim))
     return index;
   return arith::AddIOp::create(at, loc, index, firstColumn);
+}
+
+Value TileProgram::getSharedColumn(OpBuilder &at, Value tile) {
+  return arith::MulIOp::create(
+      at, loc, group,
+      arith::ConstantIntOp::create(at, loc, getLocalShape(tile).second, 32));
 }
 
 TileProgram::Slot TileProgram::getNext(OpBuilder &at, Slot slot) {
@@ -102,6 +117,11 @@ TileProgram::Slot TileProgram::getNext(OpBuilder &at, Slot slot) {
 }
 
 void TileProgram::sync() { tile::SyncOp::create(b, loc, syncId, 1); }
+
+void TileProgram::syncAll() {
+  // Behind the meeting points of single warpgroups.
+  tile::SyncOp::create(b, loc, constant(plan.groups + 1), plan.groups);
+}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -126,10 +146,17 @@ void TileProgram::allocate() {
       if (buffer ||
           (placement != Placement::Published && placement != Placement::Staged))
         continue;
+      // One for each warpgroup; or two, of which one is written while the other
+      // one is read, for all.
       auto [rows, columns] = getLocalShape(tile);
+      int64_t count = plan.groups;
+      if (plan.shared.contains(tile)) {
+        count = 2;
+        columns = getTileType(tile).getDimSize(1);
+      }
       buffer = tile::AllocOp::create(
           b, loc,
-          tile::SharedType::get(context, plan.groups, rows, columns,
+          tile::SharedType::get(context, count, rows, columns,
                                 getElementType(body, contraction)),
           /*offset=*/nullptr);
       if (placement == Placement::Published)
@@ -272,8 +299,7 @@ LogicalResult TileProgram::acquire(Slot slot) {
       tile::ZeroRowsOp::create(b, loc, tile, *valid);
     }
     tile::FenceOp::create(b, loc);
-    // A meeting point behind those of single warpgroups.
-    tile::SyncOp::create(b, loc, constant(plan.groups + 1), plan.groups);
+    syncAll();
   }
   return success();
 }
@@ -349,7 +375,8 @@ LogicalResult TileProgram::publishStates(ArrayRef<Value> states) {
   for (auto [arg, value] : llvm::zip_equal(body.states, states))
     leaves[arg] = value;
   for (auto &[tile, element] : buffers)
-    if (failed(publish(tile, getStage(b, loc, published[tile], group), leaves)))
+    if (failed(publish(tile, getStage(b, loc, published[tile], group), current,
+                       leaves)))
       return failure();
   return success();
 }
@@ -370,7 +397,7 @@ LogicalResult TileProgram::issueEarly(Slot slot, Value iteration) {
   return success();
 }
 
-LogicalResult TileProgram::finishEarly(Slot slot, Value iteration,
+LogicalResult TileProgram::finishEarly(Slot slot, Value iteration, Value buffer,
                                        SmallVectorImpl<Value> &operands) {
   scf::ForOp loop = body.loop;
   FailureOr<Value> now = frame.getScalar(b, loop.getInductionVar());
@@ -390,6 +417,10 @@ LogicalResult TileProgram::finishEarly(Slot slot, Value iteration,
       return failure();
     operands.push_back(*operand);
   }
+  for (Value tile : aheadBuffers)
+    if (failed(publish(tile, getStage(b, loc, published[tile], buffer), slot,
+                       leaves)))
+      return failure();
   frame.bind(loop.getInductionVar(), *now);
   return success();
 }
@@ -409,7 +440,7 @@ LogicalResult TileProgram::issueAll(Slot slot, Slot nextSlot, Value next) {
     }
     // The state takes many registers beside itself, so what others can be free
     // of before is done.
-    if (holdsState(body, contraction) && isTight() && failed(stageReady(slot)))
+    if (holdsState(body, contraction) && isTight() && failed(stageReady()))
       return failure();
     if (failed(issue(contraction, slot, pending)))
       return failure();
@@ -417,8 +448,7 @@ LogicalResult TileProgram::issueAll(Slot slot, Slot nextSlot, Value next) {
   return isEarlyIssued ? success() : issueEarly(nextSlot, next);
 }
 
-LogicalResult TileProgram::stageOutputs(Value turn,
-                                        SmallVectorImpl<Value> &stages) {
+LogicalResult TileProgram::stageOutputs(SmallVectorImpl<Value> &stages) {
   for (const OutputStore &output : body.storesInLoop)
     if (!output.isCopied() && failed(storeElements(output)))
       return failure();
@@ -426,14 +456,14 @@ LogicalResult TileProgram::stageOutputs(Value turn,
     Value first = arith::MulIOp::create(b, loc, turn, constant(plan.groups));
     Value index = arith::AddIOp::create(b, loc, first, group);
     stages.push_back(getStage(b, loc, staging[output->tile], index));
-    if (failed(publish(output->tile, stages.back(), Leaves(),
+    if (failed(publish(output->tile, stages.back(), current, Leaves(),
                        output->isTransposed())))
       return failure();
   }
   return success();
 }
 
-LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
+LogicalResult TileProgram::emitIteration(Slot slot, Value next,
                                          SmallVectorImpl<Value> &states,
                                          SmallVectorImpl<Value> &operands) {
   current = slot;
@@ -443,10 +473,16 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
   else if (failed(acquire(slot)))
     return failure();
   if (failed(issueAll(slot, nextSlot, next)) ||
-      (!early.empty() && failed(finishEarly(nextSlot, next, operands))))
+      (!early.empty() &&
+       failed(finishEarly(nextSlot, next,
+                          arith::XOrIOp::create(b, loc, turn, constant(1)),
+                          operands))))
     return failure();
 
   // All is issued: what is left is to wait, and to write what others read.
+  auto readsBuffer = [&](const Contraction &contraction) {
+    return staged.contains(contraction.lhs) || staged.contains(contraction.rhs);
+  };
   auto readsPublished = [&](const Contraction &contraction) {
     return getPlacement(body, contraction, true) == Placement::Published ||
            getPlacement(body, contraction, false) == Placement::Published;
@@ -468,6 +504,37 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
       sync();
     return publishStates(states);
   };
+  SmallVector<Value> stages;
+  bool hasBuffers = llvm::any_of(
+      published, [](auto &entry) { return entry.second != Value(); });
+  auto storeOutputs = [&]() -> LogicalResult {
+    if (!buffers.empty() || !stages.empty() || !aheadBuffers.empty())
+      tile::FenceOp::create(b, loc);
+    // The buffers that the next iteration writes to have been read.
+    if (!stages.empty())
+      tile::StoreWaitOp::create(b, loc, copied.size() * (plan.outputSlots - 2),
+                                /*reads_only=*/true);
+    if (hasBuffers || !stages.empty())
+      sync();
+    for (auto [output, stage] : llvm::zip_equal(copied, stages))
+      if (failed(store(*output, stage)))
+        return failure();
+    return success();
+  };
+  // Without states to publish, outputs go out while states are updated. Who
+  // meets behind them has read what the next iteration overwrites.
+  bool storesFirst = buffers.empty();
+  if (storesFirst) {
+    if (failed(stageOutputs(stages)))
+      return failure();
+    for (unsigned index : order)
+      if (const Contraction &contraction = body.contractions[index];
+          readsBuffer(contraction) &&
+          failed(getAccumulator(contraction.getResult())))
+        return failure();
+    if (failed(storeOutputs()))
+      return failure();
+  }
   if (plan.publishFirst && failed(publishNext()))
     return failure();
   for (unsigned index : order)
@@ -475,8 +542,7 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
         !llvm::is_contained(early, &contraction) &&
         failed(getAccumulator(contraction.getResult())))
       return failure();
-  SmallVector<Value> stages;
-  if (failed(stageOutputs(turn, stages)))
+  if (!storesFirst && failed(stageOutputs(stages)))
     return failure();
   scalars.clear();
   for (BlockArgument scalar : body.scalars) {
@@ -488,20 +554,7 @@ LogicalResult TileProgram::emitIteration(Slot slot, Value next, Value turn,
   tile::BarrierArriveOp::create(b, loc, empty, slot.stage);
   if (!plan.publishFirst && failed(publishNext()))
     return failure();
-  bool hasBuffers = llvm::any_of(
-      published, [](auto &entry) { return entry.second != Value(); });
-  if (!buffers.empty() || !stages.empty())
-    tile::FenceOp::create(b, loc);
-  // The buffers that the next iteration writes to have been read.
-  if (!stages.empty())
-    tile::StoreWaitOp::create(b, loc, copied.size() * (plan.outputSlots - 2),
-                              /*reads_only=*/true);
-  if (hasBuffers || !stages.empty())
-    sync();
-  for (auto [output, stage] : llvm::zip_equal(copied, stages))
-    if (failed(store(*output, stage)))
-      return failure();
-  return success();
+  return storesFirst ? success() : storeOutputs();
 }
 
 LogicalResult TileProgram::emitConsumer() {
@@ -541,8 +594,10 @@ LogicalResult TileProgram::emitConsumer() {
   }
   frame.bind(loop.getInductionVar(), *lower);
   if (!early.empty() && (failed(issueEarly(current, *lower)) ||
-                         failed(finishEarly(current, *lower, operands))))
+                         failed(finishEarly(current, *lower, zero, operands))))
     return failure();
+  if (!aheadBuffers.empty())
+    tile::FenceOp::create(b, loc);
 
   for (BlockArgument scalar : body.scalars) {
     FailureOr<Value> value = getCarried(loop.getTiedLoopInit(scalar)->get());
@@ -566,6 +621,8 @@ LogicalResult TileProgram::emitConsumer() {
     pending.clear();
     accumulators.clear();
     staged.clear();
+    unmet.clear();
+    unmet.insert_range(aheadBuffers);
     for (auto [state, value] :
          llvm::zip(body.states, args.drop_front(firstState)))
       accumulators[state] = value;
@@ -574,14 +631,14 @@ LogicalResult TileProgram::emitConsumer() {
     for (auto [contraction, value] :
          llvm::zip(ahead, args.drop_front(firstState + states.size())))
       aheadOperands[contraction] = value;
+    turn = args[2];
     Value next = arith::AddIOp::create(b, loc, chunks.getInductionVar(), *step);
-    if (failed(emitIteration(slot, next, args[2], states, operands)))
+    if (failed(emitIteration(slot, next, states, operands)))
       return failure();
     Slot nextSlot = getNext(b, slot);
-    Value turn = args[2];
-    if (plan.outputSlots > 1)
-      turn = arith::XOrIOp::create(b, loc, turn, constant(1));
-    SmallVector<Value> yielded{nextSlot.stage, nextSlot.phase, turn};
+    SmallVector<Value> yielded{
+        nextSlot.stage, nextSlot.phase,
+        arith::XOrIOp::create(b, loc, turn, constant(1))};
     llvm::append_range(yielded, scalars);
     llvm::append_range(yielded, states);
     llvm::append_range(yielded, operands);

@@ -65,7 +65,7 @@ private:
   Value getLoaded(Value tile, Slot slot);
 
   // What follows adds to the consumer, at `b`.
-  LogicalResult emitIteration(Slot slot, Value next, Value turn,
+  LogicalResult emitIteration(Slot slot, Value next,
                               SmallVectorImpl<Value> &states,
                               SmallVectorImpl<Value> &operands);
   LogicalResult issueAll(Slot slot, Slot nextSlot, Value next);
@@ -73,12 +73,13 @@ private:
   void findEarly();
   /// Issues what needs only the tiles of `slot`, as of iteration `iteration`.
   LogicalResult issueEarly(Slot slot, Value iteration);
-  /// Computes operands from what was issued.
-  LogicalResult finishEarly(Slot slot, Value iteration,
+  /// Computes operands from what was issued, those in shared memory into buffer
+  /// `buffer` of two.
+  LogicalResult finishEarly(Slot slot, Value iteration, Value buffer,
                             SmallVectorImpl<Value> &operands);
   Value wait(Value unfinished);
   /// Rounds outputs into buffers of their own.
-  LogicalResult stageOutputs(Value turn, SmallVectorImpl<Value> &stages);
+  LogicalResult stageOutputs(SmallVectorImpl<Value> &stages);
   /// What a carried element is computed from.
   FailureOr<Value> getCarried(Value scalar);
   LogicalResult issue(const Contraction &contraction, Slot slot,
@@ -88,9 +89,11 @@ private:
   FailureOr<Value> issueHeld(const Contraction &contraction, Slot slot);
   FailureOr<Value> getOperand(const Contraction &contraction, bool isLhs,
                               Slot slot);
+  /// Writes an operand to shared memory.
+  LogicalResult stage(Value tile);
   /// Writes operands to shared memory that wait for nothing but what has been
   /// issued.
-  LogicalResult stageReady(Slot slot);
+  LogicalResult stageReady();
   /// Whether states leave few registers for the rest.
   bool isTight() const;
   FailureOr<Value> getAccumulator(Value tile);
@@ -112,20 +115,24 @@ private:
     return map(tile, operandElement, transposed, slot, leaves, Columns());
   }
   /// Rounds a tile into shared memory.
-  LogicalResult publish(Value tile, Value buffer, const Leaves &leaves,
-                        bool transposed = false);
+  LogicalResult publish(Value tile, Value buffer, Slot slot,
+                        const Leaves &leaves, bool transposed = false);
   LogicalResult publishStates(ArrayRef<Value> states);
   LogicalResult store(const OutputStore &output, Value buffer);
   LogicalResult storeElements(const OutputStore &output);
   /// Stores an element for which there is one thread.
   LogicalResult storeElement(const OutputStore &output);
   void sync();
+  /// All warpgroups meet.
+  void syncAll();
 
   bool isClipped(const Access &access, unsigned dim,
                  RankedTensorType type) const;
   /// The number of an element within the whole tile, from that within the part
   /// of this warpgroup.
   Value getGlobalIndex(OpBuilder &at, Value tile, unsigned dim, Value index);
+  /// The first column of a shared tile that this warpgroup computes.
+  Value getSharedColumn(OpBuilder &at, Value tile);
   std::pair<int64_t, int64_t> getLocalShape(Value tile) const;
   /// The part of this warpgroup of a tile in shared memory that the thread
   /// block has its part of.
@@ -144,12 +151,16 @@ private:
   DenseMap<Value, Value> published, staging;
   /// Buffers that have been written in the current iteration.
   DenseMap<Value, Value> staged;
+  /// Those of them that other warpgroups may not have written yet.
+  DenseSet<Value> unmet;
   llvm::MapVector<Value, Type> buffers;
   Value full, empty, group, syncId;
   /// Along what is cut: where the part of the thread block starts, where in it
   /// that of the warpgroup, and where in the whole.
   Value blockColumn, groupColumn, firstColumn;
   Value part;
+  /// The number of an iteration modulo two.
+  Value turn;
   Slot current;
   /// The outputs of the loop that are copied.
   SmallVector<const OutputStore *> copied;
@@ -159,6 +170,8 @@ private:
   /// Contractions that are issued a chunk ahead, and those whose left operand
   /// is computed from them, a chunk ahead too.
   SmallVector<const Contraction *> early, ahead;
+  /// Operands in shared memory that are computed a chunk ahead.
+  llvm::SetVector<Value> aheadBuffers;
   DenseMap<Value, Value> unfinished;
   DenseMap<const Contraction *, Value> aheadOperands;
   /// Of the current iteration: unfinished and finished contractions, and other

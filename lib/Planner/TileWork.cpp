@@ -203,7 +203,7 @@ FailureOr<Value> TileProgram::getCarried(Value scalar) {
   return expression.getElement(scalar, {});
 }
 
-LogicalResult TileProgram::publish(Value tile, Value buffer,
+LogicalResult TileProgram::publish(Value tile, Value buffer, Slot slot,
                                    const Leaves &leaves, bool transposed) {
   FailureOr<Value> value = failure();
   if (Value same = leaves.lookup(tile))
@@ -211,16 +211,34 @@ LogicalResult TileProgram::publish(Value tile, Value buffer,
   else if (leaves.empty() && (pending.count(tile) || accumulators.count(tile)))
     value = getAccumulator(tile);
   else
-    value = map(tile, {}, false, current, leaves);
+    value = map(tile, {}, false, slot, leaves);
   if (failed(value))
     return failure();
-  tile::StoreSharedOp::create(b, loc, *value, buffer, transposed);
+  Value first = plan.shared.contains(tile) ? getSharedColumn(b, tile) : Value();
+  tile::StoreSharedOp::create(b, loc, *value, buffer, first, transposed);
   return success();
 }
 
 //===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
+
+LogicalResult TileProgram::stage(Value tile) {
+  // Who read the buffer has finished: an iteration ends with a sync. Of a
+  // shared one, others have read that of the iteration before the last one when
+  // they met in the last one.
+  bool isShared = plan.shared.contains(tile);
+  Value buffer = getStage(b, loc, published[tile], isShared ? turn : group);
+  if (failed(publish(tile, buffer, current, Leaves())))
+    return failure();
+  tile::FenceOp::create(b, loc);
+  if (isShared)
+    unmet.insert(tile);
+  else
+    sync();
+  staged[tile] = buffer;
+  return success();
+}
 
 FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
                                          bool isLhs, Slot slot) {
@@ -233,18 +251,15 @@ FailureOr<Value> TileProgram::getOperand(const Contraction &contraction,
                contraction.transposeLhs, slot, Leaves());
   case Placement::Published:
     return getStage(b, loc, published[tile], group);
-  case Placement::Staged: {
-    if (Value buffer = staged.lookup(tile))
-      return buffer;
-    // Who read the buffer has finished: an iteration ends with a sync.
-    Value buffer = getStage(b, loc, published[tile], group);
-    if (failed(publish(tile, buffer, Leaves())))
+  case Placement::Staged:
+    if (aheadBuffers.contains(tile))
+      staged[tile] = getStage(b, loc, published[tile], turn);
+    else if (!staged.contains(tile) && failed(stage(tile)))
       return failure();
-    tile::FenceOp::create(b, loc);
-    sync();
-    staged[tile] = buffer;
-    return buffer;
-  }
+    // As late as possible: what comes before need not be done in step.
+    if (unmet.erase(tile))
+      syncAll();
+    return staged.lookup(tile);
   case Placement::Loaded:
     break;
   }
@@ -263,7 +278,7 @@ bool TileProgram::isTight() const {
   return elements / tile::kWarpgroupThreads > kRoomyState;
 }
 
-LogicalResult TileProgram::stageReady(Slot slot) {
+LogicalResult TileProgram::stageReady() {
   auto isReady = [&](Value leaf) {
     return body.loads.contains(leaf) || pending.count(leaf) ||
            accumulators.count(leaf);
@@ -272,8 +287,8 @@ LogicalResult TileProgram::stageReady(Slot slot) {
     for (bool isLhs : {true, false}) {
       Value tile = isLhs ? contraction.lhs : contraction.rhs;
       if (getPlacement(body, contraction, isLhs) == Placement::Staged &&
-          llvm::all_of(getLeaves(tile, body), isReady) &&
-          failed(getOperand(contraction, isLhs, slot)))
+          !staged.contains(tile) &&
+          llvm::all_of(getLeaves(tile, body), isReady) && failed(stage(tile)))
         return failure();
     }
   return success();
@@ -343,10 +358,13 @@ LogicalResult TileProgram::issue(const Contraction &contraction, Slot slot,
     init = *value;
   }
   auto [rows, columns] = getLocalShape(contraction.getResult());
+  Value first;
+  if (plan.shared.contains(contraction.getResult()))
+    first = getSharedColumn(b, contraction.getResult());
   results[contraction.getResult()] = tile::ContractOp::create(
       b, loc,
       tile::PendingType::get(b.getContext(), rows, columns, b.getF32Type()),
-      *lhs, *rhs, init,
+      *lhs, *rhs, first, init,
       contraction.transposeLhs && isa<tile::SharedType>(lhs->getType()),
       contraction.transposeRhs);
   return success();

@@ -4,10 +4,10 @@
 // RUN: linattn-opt %s --split-input-file --verify-diagnostics --linattn-normal-form-to-tile-pipeline="stages=4" | FileCheck %s
 
 // CHECK: tile.kernel @given_0
-// CHECK-SAME: warpgroups 2 attributes {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false>}
+// CHECK-SAME: warpgroups 2 attributes {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false, share_operands = false>}
 // CHECK: tile.alloc : !tile.shared<3, 64, 64, bf16>
 // CHECK: tile.kernel @chosen_0
-// CHECK-SAME: warpgroups 2 attributes {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 4, early = false, state_first = false, publish_first = false, recompute = false>}
+// CHECK-SAME: warpgroups 2 attributes {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 4, early = false, state_first = false, publish_first = false, recompute = false, share_operands = false>}
 // CHECK: tile.alloc : !tile.shared<4, 64, 64, bf16>
 #rows = affine_map<(m, n, k) -> (k, m)>
 #columns = affine_map<(m, n, k) -> (k, n)>
@@ -27,7 +27,7 @@ func.func @given(%a: tensor<?x64x64xbf16>, %o: tensor<8x64x64xf32>) -> tensor<8x
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %l into %out[%i, 0, 0] [1, 64, 64] [1, 1, 1] : tensor<64x64xf32> into tensor<8x64x64xf32>
     }
-  } {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false>}
+  } {tile.plan = #tile.plan<groups = 1, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false, share_operands = false>}
   return %r : tensor<8x64x64xf32>
 }
 func.func @chosen(%a: tensor<?x64x64xbf16>, %o: tensor<8x64x64xf32>) -> tensor<8x64x64xf32> {
@@ -70,11 +70,11 @@ func.func @groups(%a: tensor<?x64x64xbf16>, %o: tensor<8x64x64xf32>) -> tensor<8
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %l into %out[%i, 0, 0] [1, 64, 64] [1, 1, 1] : tensor<64x64xf32> into tensor<8x64x64xf32>
     }
-  } {tile.plan = #tile.plan<groups = 2, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false>}
+  } {tile.plan = #tile.plan<groups = 2, column_blocks = 1, stages = 3, early = false, state_first = true, publish_first = false, recompute = false, share_operands = false>}
   return %r : tensor<8x64x64xf32>
 }
 
 // -----
 
 // expected-error @below {{expects `stages` from 1 to 64, but got 0}}
-func.func private @stages() attributes {p = #tile.plan<groups = 2, column_blocks = 1, stages = 0, early = false, state_first = true, publish_first = false, recompute = false>}
+func.func private @stages() attributes {p = #tile.plan<groups = 2, column_blocks = 1, stages = 0, early = false, state_first = true, publish_first = false, recompute = false, share_operands = false>}

@@ -11,6 +11,10 @@
 // RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=FIRST
 // RUN: %{form} --linattn-normal-form-to-tile-pipeline="move-factors=false" \
 // RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=LEFT
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="transpose-states=true share-operands=true" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=SHARE
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="transpose-states=true share-operands=true early=true" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=AHEAD
 
 // STAGES: tile.alloc {{.*}} : !tile.shared<2, 64, 128, bf16>
 
@@ -32,6 +36,29 @@
 
 // The keys are scaled in registers.
 // LEFT: tile.contract %{{.*}}, %{{.*}} transposed into %{{.*}} : !tile.operand<128, 64, bf16>
+
+// Each of two warpgroups computes half of the weights, and they meet before they
+// read them. The output goes out before the state is waited for.
+// SHARE: tile.plan = #tile.plan<groups = 2, {{.*}}share_operands = true>
+// SHARE: %[[WEIGHTS:.*]] = tile.alloc {{.*}} : !tile.shared<2, 64, 64, bf16>
+// SHARE: tile.role "compute"
+// SHARE: scf.for
+// SHARE: %[[COLUMN:.*]] = arith.muli %{{.*}}, %c32_i32
+// SHARE: tile.contract {{.*}} columns %[[COLUMN]] {{.*}} -> <64, 32, f32>
+// SHARE: tile.store_shared {{.*}} columns %[[COLUMN]] : <64, 32, f32> to <1, 64, 64, bf16>
+// SHARE: tile.sync %c3_i32 warpgroups 2
+// SHARE: %[[STATE:.*]] = tile.contract {{.*}} into !tile.accumulator<64, 128, f32>
+// SHARE: tile.store %
+// SHARE: tile.wait %[[STATE]]
+
+// The same an iteration ahead, into the other one of two buffers.
+// AHEAD: scf.for
+// AHEAD: tile.contract {{.*}} columns {{.*}} -> <64, 32, f32>
+// AHEAD: tile.sync %c3_i32 warpgroups 2
+// AHEAD: tile.contract {{.*}} into !tile.accumulator<64, 128, f32>
+// AHEAD: %[[OTHER:.*]] = arith.xori %{{.*}}, %c1_i32
+// AHEAD: tile.stage {{.*}}[%[[OTHER]]]
+// AHEAD: tile.store_shared {{.*}} columns
 func.func @f(%q: tensor<2x?x4x128xbf16>, %k: tensor<2x?x4x128xbf16>,
              %v: tensor<2x?x4x128xbf16>, %g: tensor<4xf32>,
              %o: tensor<2x?x4x128xbf16>) -> tensor<2x?x4x128xbf16> {

@@ -55,7 +55,12 @@
 // DEVICE:         %[[SMS:.*]] = tile.sm_count
 // DEVICE:         %[[ROOM:.*]] = arith.divsi %[[SMS]], %c8
 // DEVICE:         %[[COUNT:.*]] = arith.minsi %[[ROOM]], %{{.*}} : index
-// DEVICE:         %[[PAYS:.*]] = arith.cmpi sgt, %[[COUNT]], %c1
+// What two passes cost, against one.
+// DEVICE:         %[[SAVED:.*]] = arith.subi %[[CHUNKS:.*]], %c17
+// DEVICE:         %[[TENTHS:.*]] = arith.muli %[[COUNT]], %c10
+// DEVICE:         %[[ONE:.*]] = arith.muli %[[SAVED]], %[[TENTHS]]
+// DEVICE:         %[[TWO:.*]] = arith.muli %[[CHUNKS]], %c16
+// DEVICE:         %[[PAYS:.*]] = arith.cmpi sgt, %[[ONE]], %[[TWO]]
 // DEVICE:         scf.if %[[PAYS]] -> (tensor<8x?x64xbf16>, tensor<8x64x64xf32>) {
 // DEVICE:           %[[BEFORE:.*]] = arith.subi %[[COUNT]], %c1
 // DEVICE:           scf.forall {{.*}} in (8, %[[BEFORE]])

@@ -32,7 +32,10 @@ DIMENSIONS = {
     "head_sizes": [(64, 64), (128, 128), (64, 128), (128, 64), (40, 96), (96, 40)],
     "scales": [(1.0, 1.0), (0.125, 1.0), (0.75, -1.5)],
     "segments": ["", "", "segments=2", "segments=3"],
-    "options": ["", "early", "state-first", "recompute stages=1", "early state-first stages=2"],
+    "options": [
+        "", "early", "state-first", "recompute stages=1", "early state-first stages=2",
+        "transpose-states share-operands", "transpose-states share-operands early",
+    ],
 }
 TOKENS = [63, 1, 64, 200, 65]
 OFFSETS = [(0, 5, 5, 70, 200), (0, 64, 128), (0, 0, 3)]
@@ -80,6 +83,8 @@ SHARED = [
     ("const", (128, 128), "transpose-states=true"), ("scalar", (128, 64), "transpose-states=true state-first=true"),
     ("none", (64, 128), "transpose-states=true publish-first=true"),
     ("scalar", (128, 128), "transpose-states=true column-blocks=2 segments=2"),
+    ("const", (256, 256), "transpose-states=true share-operands=true"),
+    ("scalar", (128, 256), "transpose-states=true share-operands=true early=true"),
     ("const", (192, 192), ""), ("const", (128, 128), "column-blocks=2"), ("scalar", (256, 256), "segments=2"),
 ]  # fmt: skip
 

@@ -34,7 +34,7 @@ DIMENSIONS = {
     "segments": ["", "", "segments=2", "segments=3", "segments=0"],
     "options": [
         "", "early", "state-first publish-first", "recompute stages=1", "early state-first stages=2",
-        "move-factors=false",
+        "move-factors=false", "transpose-states share-operands", "transpose-states share-operands early",
     ],
 }  # fmt: skip
 TOKENS = [63, 1, 64, 200, 65, 450]

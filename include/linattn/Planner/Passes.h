@@ -77,6 +77,11 @@ struct TilePipelineOptions : public PassPipelineOptions<TilePipelineOptions> {
       *this, "recompute",
       llvm::cl::desc("Compute masks anew for each chunk, to save registers"),
       llvm::cl::init(false)};
+  PassOptions::Option<bool> shareOperands{
+      *this, "share-operands",
+      llvm::cl::desc("Let each warpgroup compute a part of the operands that "
+                     "all of them need"),
+      llvm::cl::init(false)};
 };
 
 /// The normal form, with chunks and head sizes of a multiple of 64, to launches

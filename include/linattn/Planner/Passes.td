@@ -288,6 +288,9 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
            "of the chunk still run">,
     Option<"recompute", "recompute", "bool", /*default=*/"false",
            "Compute masks anew for each chunk, to save registers">,
+    Option<"shareOperands", "share-operands", "bool", /*default=*/"false",
+           "Let each warpgroup compute a part of the operands that all of them "
+           "need">,
   ];
   let dependentDialects = ["mlir::linattn::tile::TileDialect",
                            "mlir::arith::ArithDialect",

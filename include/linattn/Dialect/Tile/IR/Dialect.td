@@ -189,6 +189,8 @@ def Tile_PlanAttr : AttrDef<Tile_Dialect, "Plan"> {
     * `publish_first`: states are rounded into shared memory while other
       contractions of the chunk still run.
     * `recompute`: masks are computed anew for each chunk, to save registers.
+    * `share_operands`: of an operand that is the same for all warpgroups, and
+      that goes through shared memory, each of them computes some columns.
 
     `linattn-kernels-to-tile` leaves it on a `tile.kernel` as `tile.plan`; on an
     `scf.forall` the attribute of that name, written by hand, takes the place of
@@ -197,17 +199,18 @@ def Tile_PlanAttr : AttrDef<Tile_Dialect, "Plan"> {
     Example:
 
     ```mlir
-    #tile.plan<groups = 2, column_blocks = 1, stages = 3, early = false, state_first = false, publish_first = false, recompute = false>
+    #tile.plan<groups = 2, column_blocks = 1, stages = 3, early = false, state_first = false, publish_first = false, recompute = false, share_operands = false>
     ```
   }];
   let parameters = (ins "int64_t":$groups, "int64_t":$columnBlocks,
                         "int64_t":$stages, "bool":$early, "bool":$stateFirst,
-                        "bool":$publishFirst, "bool":$recompute);
+                        "bool":$publishFirst, "bool":$recompute,
+                        "bool":$shareOperands);
   let assemblyFormat = [{
     `<` `groups` `=` $groups `,` `column_blocks` `=` $columnBlocks `,`
         `stages` `=` $stages `,` `early` `=` $early `,`
         `state_first` `=` $stateFirst `,` `publish_first` `=` $publishFirst `,`
-        `recompute` `=` $recompute `>`
+        `recompute` `=` $recompute `,` `share_operands` `=` $shareOperands `>`
   }];
   let genVerifyDecl = 1;
 }
