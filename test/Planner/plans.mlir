@@ -15,6 +15,8 @@
 // RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=SHARE
 // RUN: %{form} --linattn-normal-form-to-tile-pipeline="transpose-states=true share-operands=true early=true" \
 // RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=AHEAD
+// RUN: %{form} --linattn-normal-form-to-tile-pipeline="transpose-states=true share-operands=true segments=2" \
+// RUN:   --tile-allocate-shared --tile-verify | FileCheck %s --check-prefix=SEGMENTS
 
 // STAGES: tile.alloc {{.*}} : !tile.shared<2, 64, 128, bf16>
 
@@ -59,6 +61,10 @@
 // AHEAD: %[[OTHER:.*]] = arith.xori %{{.*}}, %c1_i32
 // AHEAD: tile.stage {{.*}}[%[[OTHER]]]
 // AHEAD: tile.store_shared {{.*}} columns
+
+// So do kernels that go on where another segment has ended, without being told.
+// SEGMENTS: tile.kernel @f_0({{.*}} early = false, {{.*}} share_operands = false>
+// SEGMENTS: tile.kernel @f_1({{.*}} early = true, {{.*}} share_operands = true>
 func.func @f(%q: tensor<2x?x4x128xbf16>, %k: tensor<2x?x4x128xbf16>,
              %v: tensor<2x?x4x128xbf16>, %g: tensor<4xf32>,
              %o: tensor<2x?x4x128xbf16>) -> tensor<2x?x4x128xbf16> {
