@@ -12,6 +12,7 @@ which gets the current stream."""
 import ctypes
 import sys
 
+from .exchange import find_exchange, get_pointer, stream_of
 from .library import DEVICE_HOST, MAX_RANK
 
 
@@ -127,11 +128,6 @@ class DLTensor(ctypes.Structure):
                 ("byte_offset", ctypes.c_uint64)]
 
 
-_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_get_pointer.restype = ctypes.c_void_p
-_get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-
-
 class DLPackAdapter:
     """Anything with __dlpack__: CuPy, JAX and others. Looks at the exchanged
     structure in every call, so it is slower than the others."""
@@ -146,7 +142,7 @@ class DLPackAdapter:
         # The producer keeps the data as long as the array lives, and frees the
         # structure with the capsule.
         capsule = array.__dlpack__()
-        return capsule, DLTensor.from_address(_get_pointer(capsule, b"dltensor"))
+        return capsule, DLTensor.from_address(get_pointer(capsule, b"dltensor"))
 
     @classmethod
     def key(cls, array):
@@ -193,6 +189,9 @@ class DLPackAdapter:
 
     @staticmethod
     def stream_of(kind):
+        exchange = find_exchange(kind)
+        if exchange:
+            return stream_of(exchange)
         cupy = sys.modules.get("cupy")
         if not cupy:
             return lambda device: 0

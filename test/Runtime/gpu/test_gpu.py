@@ -54,9 +54,18 @@ def test_empty(program):
     assert program.copy(source).shape == (0, 64)
 
 
-def test_current_stream(program):
+@pytest.fixture(params=["first call", "repeated"])
+def repeated(request):
+    """Whether a call of a test is like one before: then it goes by DLPack's C
+    exchange API, if this torch has it."""
+    return request.param == "repeated"
+
+
+def test_current_stream(program, repeated):
     x = make(100000)
     y = torch.zeros_like(x)
+    if repeated:
+        program.saxpy(0.0, x, y)
     torch.cuda.synchronize()
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
@@ -68,11 +77,14 @@ def test_current_stream(program):
     torch.testing.assert_close(y, 1 + x)
 
 
-def test_graph_capture(program):
+def test_graph_capture(program, repeated):
     program.prepare("cuda")
     x, y = make(5000), torch.zeros(5000, device="cuda")
     source = make(256, 256, dtype=torch.bfloat16)
     target = torch.empty_like(source)
+    if repeated:
+        program.saxpy(3.0, x, y)
+        program.copy(source, out=target)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         program.saxpy(3.0, x, y)
@@ -84,6 +96,31 @@ def test_graph_capture(program):
         graph.replay()
     torch.testing.assert_close(y, 12 * x)
     assert torch.equal(target, source) and torch.equal(made, source)
+
+
+def test_given_stream(program, repeated):
+    x = make(100000)
+    y = torch.zeros_like(x)
+    if repeated:
+        program.saxpy(0.0, x, y)
+    torch.cuda.synchronize()
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)
+        y.fill_(1)
+    program.saxpy(1.0, x, y, stream=stream.cuda_stream)
+    stream.synchronize()
+    torch.testing.assert_close(y, 1 + x)
+
+
+def test_repeats_take_the_short_way(program, monkeypatch):
+    if not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+        pytest.skip("this torch has no C exchange API")
+    x, y = make(64), torch.zeros(64, device="cuda")
+    program.saxpy(1.0, x, y)
+    monkeypatch.setattr(type(program.saxpy), "_bind", None)
+    program.saxpy(2.0, x, y)
+    torch.testing.assert_close(y, 3 * x)
 
 
 def test_threads(program):
@@ -187,5 +224,8 @@ def test_cost(program):
     measure("binding of saxpy alone", lambda: program.saxpy._bind((2.5, x, y)))
     binding = program.saxpy._bind((2.5, x, y))
     from linattn.runtime import artifact
+    if binding.exchange:
+        measure("looking at the tensors by DLPack alone",
+                lambda: artifact._exchange_fill(binding.exchange_address, (2.5, x, y)))
     measure("launch of saxpy alone", lambda: artifact._launch(binding.call_address))
     measure("torch, y.add_(x)", lambda: y.add_(x))
