@@ -33,7 +33,7 @@ struct Tuple {
 
 /// What the stand-ins for Python count.
 struct Counts {
-  int references = 0, exceptions = 0, cleared = 0;
+  int references = 0, exceptions = 0, cleared = 0, left = 0;
   bool isLocked = true;
 } counts;
 
@@ -58,6 +58,7 @@ const linattn_interpreter kInterpreter = {
     []() -> void * {
       EXPECT_TRUE(counts.isLocked);
       counts.isLocked = false;
+      ++counts.left;
       return &lockState;
     },
     [](void *state) {
@@ -171,6 +172,7 @@ TEST_F(Exchange, LaunchesOnTheCurrentStream) {
   EXPECT_EQ(scan.tensors[1].data, reinterpret_cast<void *>(0x1000000));
   EXPECT_EQ(scan.tensors[2].data, reinterpret_cast<void *>(0x2000040));
   EXPECT_EQ(scan.tensors[3].data, reinterpret_cast<void *>(0x3000000));
+  EXPECT_EQ(counts.left, 1);
   EXPECT_TRUE(counts.isLocked);
   EXPECT_EQ(counts.references, 0);
 }
@@ -180,6 +182,7 @@ TEST_F(Exchange, FillsOnly) {
   EXPECT_TRUE(fake->launches.empty());
   EXPECT_EQ(scan.tensors[3].data, reinterpret_cast<void *>(0x3000000));
   EXPECT_EQ(call.stream, reinterpret_cast<void *>(0x77));
+  EXPECT_EQ(counts.left, 0);
 }
 
 TEST_F(Exchange, ReportsWhatTheLaunchReports) {
