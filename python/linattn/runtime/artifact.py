@@ -283,9 +283,9 @@ class Function:
             adapter = _known_adapters.get(kind) or find_adapter(kind)
             # Written out for torch: this is most of what a call costs.
             if adapter is TorchAdapter:
-                key += array.shape, array.stride(), array.dtype, array.device
+                key += kind, array.shape, array.stride(), array.dtype, array.device
             else:
-                key += adapter, adapter.key(array)
+                key += kind, adapter.key(array)
         key = tuple(key)
         bindings = self._local.known
         try:

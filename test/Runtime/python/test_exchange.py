@@ -192,6 +192,18 @@ def test_other_types(program, make, bound):
     np.testing.assert_array_equal(y, 8 * arange(4))
 
 
+def test_types_of_the_same_library(program, bound):
+    """What a type without the API has bound is not taken for one with it."""
+    class Inherits(Exported):
+        pass
+
+    y = np.zeros(4, np.float32)
+    for kind in (Inherits, Exported, Exported, Exported):
+        program.saxpy(1.0, kind(arange(4)), kind(y))
+    assert len(bound) == 2
+    np.testing.assert_array_equal(y, 4 * arange(4))
+
+
 def test_offset(program, bound):
     x, y = arange(8), np.zeros(4, np.float32)
     part = Exported(x[4:])
@@ -310,7 +322,10 @@ def test_torch_parameters(program, bound):
     for _ in range(3):
         program.saxpy(1.0, x, y)
     assert len(bound) == 1
-    assert torch.equal(y, torch.full((4,), 3.0))
+    for _ in range(3):
+        program.saxpy(1.0, x.detach(), y)
+    assert len(bound) == 2
+    assert torch.equal(y, torch.full((4,), 6.0))
 
     class Wrapped(torch.Tensor):
         pass
