@@ -24,8 +24,9 @@ import time
 import torch
 
 from linattn import runtime
-from linattn.runtime import artifact
+from linattn.runtime import artifact, exchange
 
+exchange.on_devices = True
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16,
           "i32": torch.int32, "i64": torch.int64}
 

@@ -5,10 +5,15 @@
 call of the runtime looks at all arrays, and launches."""
 
 import ctypes
+import os
 
-from .library import Exchange, ExchangeArray, python_runtime
+from .library import (DEVICE_HOST, Exchange, ExchangeArray,
+                      python_runtime)
 
 _ATTRIBUTE = "__dlpack_c_exchange_api__"
+
+# Not run on a GPU yet, so there it has to be asked for.
+on_devices = os.environ.get("LINATTN_DEVICE_EXCHANGE") == "1"
 
 # In the order of linattn_interpreter. ctypes declares none of them, so only
 # their addresses are taken.
@@ -66,6 +71,8 @@ def make_exchange(kinds, devices, call, stream_kind):
     types of the objects of a call, `devices` theirs, None for numbers. None if
     there is an array that lacks the API."""
     numbers = [i for i, device in enumerate(devices) if device is not None]
+    if not on_devices and any(devices[i] != DEVICE_HOST for i in numbers):
+        return None
     apis = [find_exchange(kinds[i]) for i in numbers]
     if not apis or not all(apis):
         return None

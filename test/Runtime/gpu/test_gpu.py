@@ -18,8 +18,10 @@ import pytest
 import torch
 
 from linattn import runtime
+from linattn.runtime import exchange
 
 NO_CODE = 69
+exchange.on_devices = True
 
 
 @pytest.fixture(autouse=True)
