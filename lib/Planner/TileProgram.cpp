@@ -266,7 +266,7 @@ LogicalResult TileProgram::acquire(Slot slot) {
                        "the tensor do, in a kernel for a GPU");
     if (isClipped(access, 0, type))
       continue;
-    auto same = llvm::find_if(endings, [&](const Ending &ending) {
+    auto *same = llvm::find_if(endings, [&](const Ending &ending) {
       return ending.valid == access.sizes[0] &&
              ending.rows == type.getDimSize(0);
     });

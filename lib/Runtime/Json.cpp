@@ -22,6 +22,7 @@ const JsonValue *JsonValue::find(std::string_view name) const {
 }
 
 namespace {
+// NOLINTBEGIN(readability-identifier-naming): the parser prescribes the names.
 /// Builds a value from the events of the parser. A handler that returns false
 /// ends parsing.
 class Builder {
@@ -65,6 +66,7 @@ public:
   bool StartArray() { return start(JsonValue::Kind::Array); }
   bool EndObject(unsigned) { return end(); }
   bool EndArray(unsigned) { return end(); }
+  // NOLINTEND(readability-identifier-naming)
 
 private:
   static constexpr size_t kMaxDepth = 512;

@@ -181,6 +181,7 @@ private:
   /// In the loop: the first token of the chunk, and its number of tokens.
   Value start, valid;
 };
+} // namespace
 
 template <typename OpTy>
 static int64_t getChannels(OpTy op, Value operand) {
@@ -199,6 +200,7 @@ static LogicalResult checkBlockable(OpTy op, PatternRewriter &rewriter) {
   return success();
 }
 
+namespace {
 struct AttentionToBlocks : OpRewritePattern<AttentionOp> {
   using OpRewritePattern::OpRewritePattern;
 
