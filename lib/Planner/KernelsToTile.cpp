@@ -148,10 +148,10 @@ private:
       plan->recompute |= recompute;
       if (shareOperands)
         linattn::shareOperands(*body, *plan);
-      // Kernels that go on where another segment has ended are few and long. With
-      // two stages the next chunk would be asked for too early.
-      plan->early |= !plan->shared.empty() && !body->prologues.empty() &&
-                     plan->stages > 2;
+      // Kernels that go on where another segment has ended are few and long.
+      // With two stages the next chunk would be asked for too early.
+      plan->early |=
+          !plan->shared.empty() && !body->prologues.empty() && plan->stages > 2;
     }
     plan->early &= plan->stages > 1;
     return build(forall, name, symbols, plan->groups + 1, plan->columnBlocks,
