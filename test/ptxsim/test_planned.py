@@ -214,11 +214,17 @@ def test_other_chips(chip, offsets, reverse):
 
 
 @pytest.mark.parametrize("chip, limit", [("sm_80", 166912), ("sm_120", 101376)])
-@pytest.mark.parametrize("decay, head_sizes", [("const", (128, 128)), ("scalar", (256, 256))])
-def test_large_heads_on_other_chips(chip, limit, decay, head_sizes):
-    """Registers stay where they are, and transposed outputs are stored without stmatrix on sm_80."""
+@pytest.mark.parametrize(
+    "decay, head_sizes, options",
+    [
+        ("const", (128, 128), ""), ("scalar", (256, 256), ""), ("scalar", (64, 128), "share-operands=true"),
+        ("const", (64, 128), "share-operands=true early=true stages=2"),
+    ],
+)  # fmt: skip
+def test_large_heads_on_other_chips(chip, limit, decay, head_sizes, options):
+    """Registers stay where they are, and tiles are stored without stmatrix on sm_80."""
     program = Program(key_decay=decay, head_sizes=head_sizes, initial=True, final=True, **LOW)
-    options = f"shared-limit={limit} moves-registers=false transpose-states=true"
+    options = f"shared-limit={limit} moves-registers=false transpose-states=true {options}"
     check(program, Sizes(1, 130), options, chip=chip)
 
 
