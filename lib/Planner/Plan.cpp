@@ -122,6 +122,8 @@ SmallVector<unsigned> linattn::getIssueOrder(const KernelBody &body,
 }
 
 void linattn::shareOperands(const KernelBody &body, Plan &plan) {
+  if (plan.groups < 2)
+    return;
   // All that is read anywhere, to see that a product has no other readers.
   SmallVector<Value> readers;
   for (const Contraction &contraction : body.contractions)
@@ -135,7 +137,7 @@ void linattn::shareOperands(const KernelBody &body, Plan &plan) {
   auto isCut = [&](Value tile) {
     return plan.isSplit(body, tile, 0) || plan.isSplit(body, tile, 1);
   };
-  auto canShare = [&](Value tile) {
+  auto hasParts = [&](Value tile) {
     int64_t columns = getTileType(tile).getDimSize(1);
     if (isCut(tile) || columns % (plan.groups * 16) != 0 ||
         tile::kPanelColumns % (columns / plan.groups) != 0)
@@ -151,13 +153,11 @@ void linattn::shareOperands(const KernelBody &body, Plan &plan) {
              });
     });
   };
-  if (plan.groups < 2)
-    return;
   for (const Contraction &contraction : body.contractions)
     for (bool isLhs : {true, false}) {
       Value tile = isLhs ? contraction.lhs : contraction.rhs;
       if (getPlacement(body, contraction, isLhs) != Placement::Staged ||
-          !canShare(tile))
+          !hasParts(tile))
         continue;
       plan.shared.insert(tile);
       plan.shared.insert_range(getLeaves(tile, body));

@@ -227,12 +227,18 @@ def LinattnKernelsToTile : Pass<"linattn-kernels-to-tile", "mlir::ModuleOp"> {
     `tile.kernel` and a `tile.launch`. One warp loads the tiles of each chunk
     into a ring in shared memory; one or two warpgroups compute. If a dimension
     of the carried state is never contracted, each warpgroup has its part of it,
-    and they exchange nothing. Contractions become matrix instructions; maps are
+    and they exchange nothing, unless `share-operands` lets each compute some
+    columns of an operand that all of them need. Contractions become matrix instructions; maps are
     computed where their result is read, on accumulators or on left operands in
     registers; carried states stay in accumulators, rounded into shared memory
     where they are a right operand. Where a thread block has too few registers
     or too little shared memory for that, several thread blocks share an
     iteration and have a part of that dimension each.
+
+    What was decided stands on the `tile.kernel` as `tile.plan`; the attribute of
+    that name on an `scf.forall` takes the place of options. A kernel that shares
+    operands and goes on where another segment has ended begins contractions of
+    the next chunk `early` also without that option, if there are three stages.
 
     A kernel that multiplies no two matrices is a program of its threads, which
     have elements of the dimension that is not contracted, and go over the other

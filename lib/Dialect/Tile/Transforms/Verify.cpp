@@ -173,6 +173,7 @@ private:
         numbers.push_back(arg.getArgNumber());
     if (numbers.size() < 2)
       return success();
+    // Two segments of six chunks, the last of which has one row.
     options.size = 705;
     options.block = 1;
     options.takeUnknown = true;
